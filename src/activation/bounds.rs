@@ -1,0 +1,28 @@
+//! Bounds of a derivative.
+
+/// Where a supremum is attained.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attained {
+    /// At these points, in increasing order.
+    At(Vec<f64>),
+    /// On a whole set, described in words, of which the point is a member.
+    On {
+        /// A member.
+        point: f64,
+        /// The set.
+        set: &'static str,
+    },
+    /// Nowhere: only approached.
+    Nowhere,
+}
+
+/// Bounds of phi' over the real line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DerivativeBounds {
+    /// sup |phi'|: the factor that a layer's activation can at most contribute to a gradient.
+    pub sup_abs: f64,
+    /// Where |phi'| reaches it.
+    pub sup_at: Attained,
+    /// inf phi' (signed).
+    pub inf: f64,
+}

@@ -1,0 +1,68 @@
+//! Error function.
+
+use std::f64::consts::{FRAC_2_SQRT_PI, PI};
+
+use super::{Activation, Attained, DerivativeBounds, GaussianMoments, GaussianPair, PairMoments};
+
+/// `erf(x)`: derivative `(2 / sqrt pi) e^(-x^2)`, at most 1.128..., at 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Erf;
+
+impl Activation for Erf {
+    fn name(&self) -> &'static str {
+        "erf"
+    }
+
+    fn formula(&self) -> &'static str {
+        "erf(x)"
+    }
+
+    fn value(&self, x: f64) -> f64 {
+        libm::erf(x)
+    }
+
+    fn derivative(&self, x: f64) -> f64 {
+        FRAC_2_SQRT_PI * (-x * x).exp()
+    }
+
+    fn kinks(&self) -> &'static [f64] {
+        &[]
+    }
+
+    fn derivative_bounds(&self) -> DerivativeBounds {
+        DerivativeBounds { sup_abs: FRAC_2_SQRT_PI, sup_at: Attained::At(vec![0.0]), inf: 0.0 }
+    }
+
+    /// `E phi^2 = (2/pi) asin(2q / (1 + 2q))`, `E phi'^2 = (4/pi) / sqrt(1 + 4q)`, `E phi'^4 = (16/pi^2) / sqrt(1 + 8q)`.
+    fn moments(&self, q: f64) -> GaussianMoments {
+        GaussianMoments {
+            q,
+            phi: 0.0,
+            phi2: self.pair_moments(GaussianPair { q1: q, q2: q, covariance: q }).phi,
+            dphi: FRAC_2_SQRT_PI / (1.0 + 2.0 * q).sqrt(),
+            dphi2: 4.0 / PI / (1.0 + 4.0 * q).sqrt(),
+            dphi4: 16.0 / (PI * PI) / (1.0 + 8.0 * q).sqrt(),
+            ddphi: Some(0.0),
+            error: 8.0 * f64::EPSILON,
+        }
+    }
+
+    /// `E phi phi = (2/pi) asin(2k / sqrt((1 + 2 q1)(1 + 2 q2)))`,
+    /// `E phi' phi' = (4/pi) / sqrt((1 + 2 q1)(1 + 2 q2) - 4 k^2)` with covariance k (Williams 1997).
+    fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
+        let (c, s) = pair.cosine_and_sine();
+        let product = pair.q1 * pair.q2;
+        let k = c * product.sqrt();
+        // (1 + 2 q1)(1 + 2 q2) - 4 k^2, without the cancellation at c = 1.
+        let remainder = 1.0 + 2.0 * (pair.q1 + pair.q2) + 4.0 * product * s * s;
+        // asin(x / sqrt(x^2 + y^2)) = atan2(x, y): accurate where asin is steep.
+        PairMoments {
+            phi: 2.0 / PI * (2.0 * k).atan2(remainder.sqrt()),
+            dphi: 4.0 / PI / remainder.sqrt(),
+        }
+    }
+
+    fn as_dyn(&self) -> &dyn Activation {
+        self
+    }
+}

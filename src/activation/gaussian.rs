@@ -1,0 +1,247 @@
+//! Gaussian expectations of an activation by quadrature.
+
+use serde::{Deserialize, Serialize};
+
+use super::Activation;
+use crate::numeric::{Integral, integrate};
+
+/// Expectations over `u = sqrt(q) z`, z standard normal.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GaussianMoments {
+    /// Variance of u.
+    pub q: f64,
+    /// E phi(u).
+    pub phi: f64,
+    /// E phi(u)^2.
+    pub phi2: f64,
+    /// E phi'(u).
+    pub dphi: f64,
+    /// E phi'(u)^2.
+    pub dphi2: f64,
+    /// E phi'(u)^4.
+    pub dphi4: f64,
+    /// E phi''(u), defined through Stein's identity as E u phi'(u) / q, so that kinks count; `None` at q = 0.
+    pub ddphi: Option<f64>,
+    /// Largest error of the five expectations above, relative to the expectation of the absolute value: an estimate for
+    /// quadrature, a rounding bound for closed forms.
+    pub error: f64,
+}
+
+/// A centred Gaussian pair (u, v) with Var u = `q1`, Var v = `q2`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GaussianPair {
+    /// Var u.
+    pub q1: f64,
+    /// Var v.
+    pub q2: f64,
+    /// Cov(u, v), at most sqrt(q1 q2) in absolute value up to rounding.
+    pub covariance: f64,
+}
+
+impl GaussianPair {
+    /// Correlation c, clamped to \[-1, 1\], and sqrt(1 - c^2); (0, 1) if a variance is zero.
+    pub fn cosine_and_sine(self) -> (f64, f64) {
+        let scale = (self.q1 * self.q2).sqrt();
+        if scale == 0.0 {
+            return (0.0, 1.0);
+        }
+        let c = (self.covariance / scale).clamp(-1.0, 1.0);
+        (c, ((1.0 - c) * (1.0 + c)).sqrt())
+    }
+}
+
+/// Expectations over a Gaussian pair.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PairMoments {
+    /// E phi(u) phi(v).
+    pub phi: f64,
+    /// E phi'(u) phi'(v).
+    pub dphi: f64,
+}
+
+/// Relative to E|f|; quadrature stops here or at its rounding floor of about 1e-14.
+const TOLERANCE: f64 = 1e-13;
+
+/// The normal density at 12 is 1e-32: what lies beyond cannot be seen in a double, for any function of polynomial growth.
+const CUTOFF: f64 = 12.0;
+
+/// Distances from a centre of the activation (in units of x) at which panels end: every smooth activation of the registry
+/// passes through its transition within a few of these.
+const LADDER: [f64; 4] = [1.0, 4.0, 16.0, 64.0];
+
+const INV_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
+
+/// The univariate expectations by adaptive quadrature, panels split at kinks and around the transition.
+pub fn moments_by_quadrature(phi: &dyn Activation, q: f64) -> GaussianMoments {
+    let sigma = q.sqrt();
+    if sigma == 0.0 {
+        let (value, slope) = phi.value_and_derivative(0.0);
+        return GaussianMoments {
+            q,
+            phi: value,
+            phi2: value * value,
+            dphi: slope,
+            dphi2: slope * slope,
+            dphi4: slope.powi(4),
+            ddphi: None,
+            error: f64::EPSILON,
+        };
+    }
+    let Integral { value, error, absolute } = integrate(
+        |z| {
+            let (value, slope) = phi.value_and_derivative(sigma * z);
+            let weight = INV_SQRT_2PI * (-0.5 * z * z).exp();
+            let square = slope * slope;
+            [value, value * value, slope, square, square * square, slope * z / sigma].map(|f| f * weight)
+        },
+        &breakpoints(phi, sigma, 0.0),
+        TOLERANCE,
+    );
+    let relative = (0..5).map(|i| if absolute[i] > 0.0 { error[i] / absolute[i] } else { 0.0 }).fold(0.0, f64::max);
+    // An odd integrand leaves rounding: below the error it is zero.
+    let ddphi = if value[5].abs() <= 4.0 * error[5] { 0.0 } else { value[5] };
+    GaussianMoments {
+        q,
+        phi: value[0],
+        phi2: value[1],
+        dphi: value[2],
+        dphi2: value[3],
+        dphi4: value[4],
+        ddphi: Some(ddphi),
+        error: relative,
+    }
+}
+
+/// The bivariate expectations by nested adaptive quadrature: `v = sqrt(q2) (c z1 + s z2)`, z2 inside.
+pub fn pair_moments_by_quadrature(phi: &dyn Activation, pair: GaussianPair) -> PairMoments {
+    let (c, s) = pair.cosine_and_sine();
+    let (sigma1, sigma2) = (pair.q1.sqrt(), pair.q2.sqrt());
+    let evaluate = |x: f64, weight: f64| {
+        let (value, slope) = phi.value_and_derivative(x);
+        [value * weight, slope * weight]
+    };
+    let density = |z: f64| INV_SQRT_2PI * (-0.5 * z * z).exp();
+    let conditional = |z1: f64| -> [f64; 2] {
+        let mean = sigma2 * c * z1;
+        let spread = sigma2 * s;
+        if spread == 0.0 {
+            return evaluate(mean, 1.0);
+        }
+        integrate(|z2| evaluate(mean + spread * z2, density(z2)), &breakpoints(phi, spread, mean), TOLERANCE).value
+    };
+    if sigma1 == 0.0 {
+        let (here, there) = (evaluate(0.0, 1.0), conditional(0.0));
+        return PairMoments { phi: here[0] * there[0], dphi: here[1] * there[1] };
+    }
+    // The inner expectation has its own transition where c sigma2 z1 meets a centre.
+    let mut outer = breakpoints(phi, sigma1, 0.0);
+    if c != 0.0 && sigma2 > 0.0 {
+        outer.extend(breakpoints(phi, sigma2 * c, 0.0));
+        outer.sort_by(f64::total_cmp);
+        outer.dedup();
+    }
+    let integral = integrate(
+        |z1| {
+            let here = evaluate(sigma1 * z1, density(z1));
+            let there = conditional(z1);
+            [here[0] * there[0], here[1] * there[1]]
+        },
+        &outer,
+        TOLERANCE,
+    );
+    PairMoments { phi: integral.value[0], dphi: integral.value[1] }
+}
+
+/// Panel ends in z, for the argument `mean + scale z` of the activation.
+fn breakpoints(phi: &dyn Activation, scale: f64, mean: f64) -> Vec<f64> {
+    let centres: &[f64] = if phi.kinks().is_empty() { &[0.0] } else { phi.kinks() };
+    let mut points = vec![-CUTOFF, CUTOFF];
+    for centre in centres {
+        let offsets = std::iter::once(0.0).chain(LADDER.iter().flat_map(|step| [-step, *step]));
+        points.extend(offsets.map(|offset| (centre + offset - mean) / scale).filter(|z| z.abs() < CUTOFF));
+    }
+    points.sort_by(f64::total_cmp);
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Erf, Linear, Relu, Sigmoid, Tanh};
+    use super::*;
+
+    /// Relative to E|f|, for each of the five expectations and E phi''.
+    fn assert_close(name: &str, q: f64, a: &GaussianMoments, b: &GaussianMoments) {
+        let scale = |square: f64| square.sqrt();
+        for (label, x, y, size) in [
+            ("phi", a.phi, b.phi, scale(b.phi2)),
+            ("phi2", a.phi2, b.phi2, b.phi2),
+            ("dphi", a.dphi, b.dphi, b.dphi),
+            ("dphi2", a.dphi2, b.dphi2, b.dphi2),
+            ("dphi4", a.dphi4, b.dphi4, b.dphi4),
+            ("ddphi", a.ddphi.expect("q > 0"), b.ddphi.expect("q > 0"), (b.dphi2 / q).sqrt()),
+        ] {
+            assert!((x - y).abs() <= 1e-12 * size, "{name} {label} at q = {q}: {x:e} against {y:e}");
+        }
+    }
+
+    #[test]
+    fn quadrature_meets_the_closed_forms() {
+        for q in [1e-6, 1e-3, 0.25, 1.0, 4.0, 21.0, 1e3, 1e6] {
+            for phi in [&Relu as &dyn Activation, &Erf, &Linear] {
+                assert_close(phi.name(), q, &moments_by_quadrature(phi, q), &phi.moments(q));
+            }
+        }
+    }
+
+    #[test]
+    fn bivariate_quadrature_meets_the_closed_forms() {
+        for (q1, q2) in [(1e-4, 1e-4), (1.0, 1.0), (0.3, 25.0), (1e4, 1.0), (1e5, 1e5)] {
+            for c in [-1.0, -0.7, 0.0, 0.3, 0.99, 0.999_999, 1.0] {
+                let pair = GaussianPair { q1, q2, covariance: c * (q1 * q2 as f64).sqrt() };
+                for phi in [&Relu as &dyn Activation, &Erf, &Linear] {
+                    let (got, exact) = (pair_moments_by_quadrature(phi, pair), phi.pair_moments(pair));
+                    let (a, b) = (phi.moments(q1), phi.moments(q2));
+                    let scales = [(a.phi2 * b.phi2).sqrt(), (a.dphi2 * b.dphi2).sqrt()];
+                    for (x, y, size) in [(got.phi, exact.phi, scales[0]), (got.dphi, exact.dphi, scales[1])] {
+                        assert!((x - y).abs() <= 1e-12 * size, "{} {pair:?}: {x:e} against {y:e}", phi.name());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Symmetries of the two activations without closed forms: E sigma = 1/2, and sigma(x) = (1 + tanh(x/2)) / 2 ties
+    /// their second moments together across different q.
+    #[test]
+    fn sigmoid_and_tanh_are_tied_by_their_identity() {
+        for q in [1e-6, 0.5, 20.944_603_704_582_4, 1e4, 1e6] {
+            let sigmoid = Sigmoid.moments(q);
+            let tanh = Tanh.moments(q / 4.0);
+            assert!((sigmoid.phi - 0.5).abs() < 1e-13);
+            assert!((sigmoid.phi2 - (0.25 + 0.25 * tanh.phi2)).abs() < 1e-13);
+            assert!((sigmoid.dphi2 * 16.0 - tanh.dphi2).abs() < 1e-12 * tanh.dphi2);
+            assert_eq!((sigmoid.ddphi, tanh.ddphi), (Some(0.0), Some(0.0)));
+            assert!(sigmoid.error < 1e-12 && tanh.error < 1e-12);
+        }
+    }
+
+    #[test]
+    fn equal_pairs_reduce_to_the_univariate_moments() {
+        for phi in [&Sigmoid as &dyn Activation, &Tanh, &Erf, &Relu, &Linear] {
+            for q in [0.01, 1.0, 21.0] {
+                let pair = phi.pair_moments(GaussianPair { q1: q, q2: q, covariance: q });
+                let single = phi.moments(q);
+                assert!((pair.phi - single.phi2).abs() < 1e-12 * single.phi2, "{}", phi.name());
+                assert!((pair.dphi - single.dphi2).abs() < 1e-12 * single.dphi2, "{}", phi.name());
+            }
+        }
+    }
+
+    #[test]
+    fn zero_variance_is_a_constant() {
+        let pair = Sigmoid.pair_moments(GaussianPair { q1: 0.0, q2: 2.0, covariance: 0.0 });
+        assert!((pair.phi - 0.25).abs() < 1e-14);
+        assert_eq!(Relu.moments(0.0).dphi2, 0.0);
+        assert_eq!(Tanh.moments(0.0).dphi2, 1.0);
+    }
+}

@@ -1,0 +1,50 @@
+//! Identity.
+
+use super::{Activation, Attained, DerivativeBounds, GaussianMoments, GaussianPair, PairMoments};
+
+/// `x`: a deep linear network, in which the weights alone decide.
+#[derive(Debug, Clone, Copy)]
+pub struct Linear;
+
+impl Activation for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn formula(&self) -> &'static str {
+        "x"
+    }
+
+    fn value(&self, x: f64) -> f64 {
+        x
+    }
+
+    fn derivative(&self, x: f64) -> f64 {
+        // A NaN must stay visible in the gradient as it does through every other activation.
+        if x.is_nan() { x } else { 1.0 }
+    }
+
+    fn kinks(&self) -> &'static [f64] {
+        &[]
+    }
+
+    fn is_homogeneous(&self) -> bool {
+        true
+    }
+
+    fn derivative_bounds(&self) -> DerivativeBounds {
+        DerivativeBounds { sup_abs: 1.0, sup_at: Attained::On { point: 0.0, set: "all x" }, inf: 1.0 }
+    }
+
+    fn moments(&self, q: f64) -> GaussianMoments {
+        GaussianMoments { q, phi: 0.0, phi2: q, dphi: 1.0, dphi2: 1.0, dphi4: 1.0, ddphi: Some(0.0), error: 0.0 }
+    }
+
+    fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
+        PairMoments { phi: pair.covariance, dphi: 1.0 }
+    }
+
+    fn as_dyn(&self) -> &dyn Activation {
+        self
+    }
+}

@@ -1,0 +1,179 @@
+//! Activation functions: value, derivative, bounds of the derivative, Gaussian expectations.
+//!
+//! One file per family; [`ACTIVATIONS`] is the registry from which names on the command line, the specification and the
+//! tests follow. A new activation is one file that implements [`Activation`] and one line there. Closed forms override
+//! the quadrature of [`gaussian`], which serves every activation and is the oracle of the closed forms in the tests.
+
+mod bounds;
+mod erf;
+pub mod gaussian;
+mod linear;
+mod relu;
+mod sigmoid;
+mod tanh;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+pub use bounds::{Attained, DerivativeBounds};
+pub use erf::Erf;
+pub use gaussian::{GaussianMoments, GaussianPair, PairMoments};
+pub use linear::Linear;
+pub use relu::Relu;
+pub use sigmoid::Sigmoid;
+pub use tanh::Tanh;
+
+use crate::names;
+
+/// A scalar function phi applied to every pre-activation.
+pub trait Activation: Debug + Send + Sync {
+    /// Registry name.
+    fn name(&self) -> &'static str;
+
+    /// phi(x) as a formula in plain text.
+    fn formula(&self) -> &'static str;
+
+    /// phi(x).
+    fn value(&self, x: f64) -> f64;
+
+    /// phi'(x); at a kink the value that backprop uses (PyTorch's: ReLU has phi'(0) = 0).
+    fn derivative(&self, x: f64) -> f64;
+
+    /// phi(x) and phi'(x) together, for activations in which they share work.
+    fn value_and_derivative(&self, x: f64) -> (f64, f64) {
+        (self.value(x), self.derivative(x))
+    }
+
+    /// Places where phi' jumps, in increasing order.
+    fn kinks(&self) -> &'static [f64];
+
+    /// Whether phi(s x) = s phi(x) for every s > 0: such a network has no scale of its own.
+    fn is_homogeneous(&self) -> bool {
+        false
+    }
+
+    /// sup |phi'| and inf phi' in closed form.
+    fn derivative_bounds(&self) -> DerivativeBounds;
+
+    /// E f(sqrt(q) z) over a standard normal z for f = phi, phi^2, phi', phi'^2, phi'^4, phi''.
+    ///
+    /// Error at most 1e-12 of the expectation of the absolute value, for q in [0, 1e6].
+    fn moments(&self, q: f64) -> GaussianMoments {
+        gaussian::moments_by_quadrature(self.as_dyn(), q)
+    }
+
+    /// E phi(u) phi(v) and E phi'(u) phi'(v) over a centred Gaussian pair; accuracy as [`Activation::moments`].
+    fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
+        gaussian::pair_moments_by_quadrature(self.as_dyn(), pair)
+    }
+
+    /// The activation as a trait object: lets the default methods call the quadrature.
+    fn as_dyn(&self) -> &dyn Activation;
+}
+
+/// One line of the registry.
+#[derive(Debug)]
+pub struct Entry {
+    /// The name, as documented.
+    pub name: &'static str,
+    /// Other spellings.
+    pub aliases: &'static [&'static str],
+    /// Builds the activation.
+    pub make: fn() -> Arc<dyn Activation>,
+}
+
+/// Every activation that a specification or the command line can name.
+pub const ACTIVATIONS: &[Entry] = &[
+    Entry { name: "sigmoid", aliases: &["logistic"], make: || Arc::new(Sigmoid) },
+    Entry { name: "tanh", aliases: &[], make: || Arc::new(Tanh) },
+    Entry { name: "relu", aliases: &[], make: || Arc::new(Relu) },
+    Entry { name: "erf", aliases: &[], make: || Arc::new(Erf) },
+    Entry { name: "linear", aliases: &["identity", "none"], make: || Arc::new(Linear) },
+];
+
+/// A name that is not in the registry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown activation `{given}`: {suggestion}")]
+pub struct UnknownActivation {
+    /// What was asked for.
+    pub given: String,
+    /// What may have been meant.
+    pub suggestion: String,
+}
+
+/// The activation of the given name; case and underscores do not count.
+///
+/// # Errors
+///
+/// [`UnknownActivation`] with the nearest known name.
+///
+/// # Example
+///
+/// ```
+/// let sigmoid = gradspectra::activation::by_name("Sigmoid")?;
+/// assert_eq!(sigmoid.derivative_bounds().sup_abs, 0.25);
+/// # Ok::<(), gradspectra::activation::UnknownActivation>(())
+/// ```
+pub fn by_name(name: &str) -> Result<Arc<dyn Activation>, UnknownActivation> {
+    let wanted = names::canonical(name);
+    ACTIVATIONS
+        .iter()
+        .find(|entry| {
+            std::iter::once(&entry.name).chain(entry.aliases).any(|known| names::canonical(known) == wanted)
+        })
+        .map(|entry| (entry.make)())
+        .ok_or_else(|| UnknownActivation {
+            given: name.to_owned(),
+            suggestion: names::suggestion(name, ACTIVATIONS.iter().map(|entry| entry.name)),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_aliases_lead_to_their_activation() {
+        for entry in ACTIVATIONS {
+            assert_eq!((entry.make)().name(), entry.name);
+            for spelling in std::iter::once(&entry.name).chain(entry.aliases) {
+                assert_eq!(by_name(&spelling.to_uppercase()).expect("registered").name(), entry.name);
+            }
+        }
+        let error = by_name("sigmod").expect_err("not registered").to_string();
+        assert_eq!(error, "unknown activation `sigmod`: did you mean `sigmoid`?");
+    }
+
+    /// Finite differences of the value are the oracle of the derivative; the step stays clear of kinks.
+    #[test]
+    fn derivatives_are_the_slopes_of_the_values() {
+        for entry in ACTIVATIONS {
+            let phi = (entry.make)();
+            for k in -60..=60 {
+                let x = f64::from(k) * 0.25 + 0.01;
+                let h = 1e-5;
+                let slope = (phi.value(x + h) - phi.value(x - h)) / (2.0 * h);
+                // Truncation h^2 sup|phi'''| / 6 < 1e-10 and rounding eps max(1, |phi|) / h < 4e-10.
+                assert!((phi.derivative(x) - slope).abs() < 5e-10, "{} at {x}", entry.name);
+                let (value, derivative) = phi.value_and_derivative(x);
+                assert_eq!(value, phi.value(x));
+                // Shared work may round differently in the last places.
+                assert!((derivative - phi.derivative(x)).abs() <= 4.0 * f64::EPSILON * derivative.abs());
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_arguments_stay_finite_and_saturate() {
+        for entry in ACTIVATIONS {
+            let phi = (entry.make)();
+            for x in [-1e300, -800.0, -40.0, 40.0, 800.0, 1e300] {
+                assert!(phi.value(x).is_finite() && phi.derivative(x).is_finite(), "{} at {x}", entry.name);
+            }
+        }
+        // Relative accuracy of the tail: sigma'(x) = e^-x to a part in e^-x.
+        assert!((Sigmoid.derivative(700.0).ln() + 700.0).abs() < 1e-12);
+        assert!((Sigmoid.derivative(-700.0).ln() + 700.0).abs() < 1e-12);
+        assert!((Tanh.derivative(300.0).ln() - 4f64.ln() + 600.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,79 @@
+//! Rectified linear unit.
+
+use std::f64::consts::PI;
+
+use super::{Activation, Attained, DerivativeBounds, GaussianMoments, GaussianPair, PairMoments};
+
+/// `max(x, 0)`: derivative 1 for x > 0, else 0 (0 at the kink, as PyTorch has it).
+#[derive(Debug, Clone, Copy)]
+pub struct Relu;
+
+impl Activation for Relu {
+    fn name(&self) -> &'static str {
+        "relu"
+    }
+
+    fn formula(&self) -> &'static str {
+        "max(x, 0)"
+    }
+
+    /// NaN passes, as a diverging network must stay visible; `f64::max` would hide it.
+    fn value(&self, x: f64) -> f64 {
+        if x <= 0.0 { 0.0 } else { x }
+    }
+
+    fn derivative(&self, x: f64) -> f64 {
+        if x <= 0.0 {
+            0.0
+        } else if x.is_nan() {
+            x
+        } else {
+            1.0
+        }
+    }
+
+    fn kinks(&self) -> &'static [f64] {
+        &[0.0]
+    }
+
+    fn is_homogeneous(&self) -> bool {
+        true
+    }
+
+    fn derivative_bounds(&self) -> DerivativeBounds {
+        DerivativeBounds { sup_abs: 1.0, sup_at: Attained::On { point: 1.0, set: "x > 0" }, inf: 0.0 }
+    }
+
+    /// `E phi = sqrt(q / 2 pi)`, `E phi^2 = q/2`, `E phi'^k = 1/2`, `E phi'' = 1 / sqrt(2 pi q)` (the delta at the kink).
+    fn moments(&self, q: f64) -> GaussianMoments {
+        let half = if q > 0.0 { 0.5 } else { 0.0 };
+        GaussianMoments {
+            q,
+            phi: (q / (2.0 * PI)).sqrt(),
+            phi2: 0.5 * q,
+            dphi: half,
+            dphi2: half,
+            dphi4: half,
+            ddphi: (q > 0.0).then(|| 1.0 / (2.0 * PI * q).sqrt()),
+            error: 4.0 * f64::EPSILON,
+        }
+    }
+
+    /// Arc-cosine kernels of order 1 and 0 (Cho and Saul 2009): with `theta = acos c`,
+    /// `E phi phi = sqrt(q1 q2) (sin theta + (pi - theta) cos theta) / 2 pi`, `E phi' phi' = (pi - theta) / 2 pi`.
+    fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
+        if pair.q1 == 0.0 || pair.q2 == 0.0 {
+            return PairMoments { phi: 0.0, dphi: 0.0 };
+        }
+        let (c, s) = pair.cosine_and_sine();
+        let supplement = PI - s.atan2(c);
+        PairMoments {
+            phi: (pair.q1 * pair.q2).sqrt() * (s + supplement * c) / (2.0 * PI),
+            dphi: supplement / (2.0 * PI),
+        }
+    }
+
+    fn as_dyn(&self) -> &dyn Activation {
+        self
+    }
+}

@@ -1,0 +1,46 @@
+//! Logistic sigmoid.
+
+use super::{Activation, Attained, DerivativeBounds};
+
+/// `1 / (1 + e^-x)`: derivative `phi (1 - phi)`, at most exactly 1/4, at 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Sigmoid;
+
+impl Activation for Sigmoid {
+    fn name(&self) -> &'static str {
+        "sigmoid"
+    }
+
+    fn formula(&self) -> &'static str {
+        "1 / (1 + exp(-x))"
+    }
+
+    fn value(&self, x: f64) -> f64 {
+        self.value_and_derivative(x).0
+    }
+
+    fn derivative(&self, x: f64) -> f64 {
+        self.value_and_derivative(x).1
+    }
+
+    /// With `t = e^-|x|` nothing overflows and the derivative `t / (1 + t)^2` keeps its relative accuracy in both tails,
+    /// where `phi (1 - phi)` cancels.
+    fn value_and_derivative(&self, x: f64) -> (f64, f64) {
+        let t = (-x.abs()).exp();
+        let larger = 1.0 / (1.0 + t);
+        let smaller = t * larger;
+        (if x >= 0.0 { larger } else { smaller }, smaller * larger)
+    }
+
+    fn kinks(&self) -> &'static [f64] {
+        &[]
+    }
+
+    fn derivative_bounds(&self) -> DerivativeBounds {
+        DerivativeBounds { sup_abs: 0.25, sup_at: Attained::At(vec![0.0]), inf: 0.0 }
+    }
+
+    fn as_dyn(&self) -> &dyn Activation {
+        self
+    }
+}

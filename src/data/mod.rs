@@ -1,0 +1,11 @@
+//! Inputs of networks and recorded reference data.
+//!
+//! Batches have one sample per column: n_features x B.
+
+mod digits;
+mod given;
+mod pytorch_lesson;
+
+pub use digits::digits;
+pub use given::{GivenError, given_inputs, given_named};
+pub use pytorch_lesson::{PYTORCH_LESSON_LAYERS, pytorch_lesson_ln_norms};

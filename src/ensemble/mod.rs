@@ -1,0 +1,131 @@
+//! Ensembles of random weight matrices, each normalised by the mean square of an entry.
+//!
+//! One file per ensemble; [`ENSEMBLES`] is the registry from which the names of the specification follow.
+
+mod gaussian;
+mod orthogonal;
+mod uniform;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use nalgebra::DMatrix;
+use rand_chacha::ChaCha8Rng;
+
+pub use gaussian::Gaussian;
+pub use orthogonal::Orthogonal;
+pub use uniform::Uniform;
+
+use crate::linalg::LinalgError;
+use crate::names;
+
+/// A law of random matrices with centred entries.
+pub trait Ensemble: Debug + Send + Sync {
+    /// Registry name.
+    fn name(&self) -> &'static str;
+
+    /// Limit of the distribution of squared singular values, in words.
+    fn limiting_law(&self) -> &'static str;
+
+    /// Whether the entries are independent of each other: then a vector of them is a law of biases too.
+    fn independent_entries(&self) -> bool;
+
+    /// A `rows x columns` matrix with `E W_ij^2 = std^2`.
+    ///
+    /// # Errors
+    ///
+    /// [`LinalgError`] from the LAPACK routine of an ensemble that needs one.
+    fn sample(
+        &self,
+        rows: usize,
+        columns: usize,
+        std: f64,
+        generator: &mut ChaCha8Rng,
+    ) -> Result<DMatrix<f64>, LinalgError>;
+}
+
+/// One line of the registry.
+#[derive(Debug)]
+pub struct Entry {
+    /// The name, as documented.
+    pub name: &'static str,
+    /// Other spellings.
+    pub aliases: &'static [&'static str],
+    /// Builds the ensemble.
+    pub make: fn() -> Arc<dyn Ensemble>,
+}
+
+/// Every ensemble that a specification can name.
+pub const ENSEMBLES: &[Entry] = &[
+    Entry { name: "gaussian", aliases: &["normal"], make: || Arc::new(Gaussian) },
+    Entry { name: "uniform", aliases: &[], make: || Arc::new(Uniform) },
+    Entry { name: "orthogonal", aliases: &["haar"], make: || Arc::new(Orthogonal) },
+];
+
+/// A name that is not in the registry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown ensemble `{given}`: {suggestion}")]
+pub struct UnknownEnsemble {
+    /// What was asked for.
+    pub given: String,
+    /// What may have been meant.
+    pub suggestion: String,
+}
+
+/// The ensemble of the given name; case and underscores do not count.
+///
+/// # Errors
+///
+/// [`UnknownEnsemble`] with the nearest known name.
+pub fn by_name(name: &str) -> Result<Arc<dyn Ensemble>, UnknownEnsemble> {
+    let wanted = names::canonical(name);
+    ENSEMBLES
+        .iter()
+        .find(|entry| {
+            std::iter::once(&entry.name).chain(entry.aliases).any(|known| names::canonical(known) == wanted)
+        })
+        .map(|entry| (entry.make)())
+        .ok_or_else(|| UnknownEnsemble {
+            given: name.to_owned(),
+            suggestion: names::suggestion(name, ENSEMBLES.iter().map(|entry| entry.name)),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Stream;
+
+    #[test]
+    fn names_and_aliases_lead_to_their_ensemble() {
+        for entry in ENSEMBLES {
+            for spelling in std::iter::once(&entry.name).chain(entry.aliases) {
+                assert_eq!(by_name(spelling).expect("registered").name(), entry.name);
+            }
+        }
+        assert!(by_name("gausian").expect_err("not registered").to_string().contains("`gaussian`"));
+    }
+
+    /// E W_ij^2 = std^2 for every ensemble and shape: 400 matrices, z-test at alpha = 1e-4 across trials, seed 11.
+    /// Control: the same sample against a std that is 2 % larger must be refuted.
+    #[test]
+    fn entries_have_the_stated_mean_square() {
+        for entry in ENSEMBLES {
+            for (rows, columns) in [(12, 12), (20, 5), (5, 20)] {
+                let std = 0.7;
+                let mean_squares: Vec<f64> = (0..400)
+                    .map(|trial| {
+                        let mut generator = Stream::new(11, "mean square").trial(trial).layer(0);
+                        let w = (entry.make)().sample(rows, columns, std, &mut generator).expect("small");
+                        w.norm_squared() / (rows * columns) as f64
+                    })
+                    .collect();
+                let estimate = crate::stats::Estimate::of_mean(&mean_squares).expect("400 values");
+                // A Haar matrix has a fixed norm: only rounding is left.
+                let allowed = 3.9 * estimate.standard_error + 1e-13;
+                assert!((estimate.value - std * std).abs() < allowed, "{} {rows} x {columns}", entry.name);
+                assert!((estimate.value - (1.02 * std).powi(2)).abs() > allowed, "control: {}", entry.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Dense layer: `H = W X + b 1^T`.
+
+use nalgebra::{DMatrix, DVector};
+
+use crate::linalg::{Real, Transpose, gemm};
+use crate::mean_field::ScaledKernel;
+
+/// Forward pass: `H = W X + b 1^T`, n_out x B. 2 n_out n_in B operations.
+pub fn forward<T: Real>(weight: &DMatrix<T>, bias: Option<&DVector<T>>, input: &DMatrix<T>) -> DMatrix<T> {
+    let one = T::from_f64(1.0);
+    let (mut output, beta) = match bias {
+        Some(bias) => (DMatrix::from_fn(weight.nrows(), input.ncols(), |i, _| bias[i]), one),
+        None => (DMatrix::from_element(weight.nrows(), input.ncols(), T::default()), T::default()),
+    };
+    gemm(one, (Transpose::No, weight), (Transpose::No, input), beta, &mut output);
+    output
+}
+
+/// Gradient with respect to the weight: `dL/dW = Delta X^T`, n_out x n_in, summed over the batch. 2 n_out n_in B operations.
+pub fn weight_gradient<T: Real>(delta: &DMatrix<T>, input: &DMatrix<T>) -> DMatrix<T> {
+    let mut gradient = DMatrix::from_element(delta.nrows(), input.nrows(), T::default());
+    gemm(T::from_f64(1.0), (Transpose::No, delta), (Transpose::Yes, input), T::default(), &mut gradient);
+    gradient
+}
+
+/// Gradient with respect to the bias: the row sums of `Delta`.
+pub fn bias_gradient<T: Real>(delta: &DMatrix<T>) -> DVector<T> {
+    let mut gradient = DVector::from_element(delta.nrows(), T::default());
+    for sample in delta.column_iter() {
+        gradient += sample;
+    }
+    gradient
+}
+
+/// Gradient with respect to the input: `dL/dX = W^T Delta`, n_in x B. 2 n_out n_in B operations.
+pub fn input_gradient<T: Real>(weight: &DMatrix<T>, delta: &DMatrix<T>) -> DMatrix<T> {
+    let mut gradient = DMatrix::from_element(weight.ncols(), delta.ncols(), T::default());
+    gemm(T::from_f64(1.0), (Transpose::Yes, weight), (Transpose::No, delta), T::default(), &mut gradient);
+    gradient
+}
+
+/// Mean-field forward map: `Q = sigma_w^2 K + sigma_b^2`, with K the input kernel per unit and
+/// `sigma_w^2 = n_in Var W_ij`.
+pub fn covariance_map(k: &ScaledKernel, sigma_w: f64, sigma_b: f64) -> ScaledKernel {
+    // At an extreme scale of K the bias term over- or underflows as it must: either all of Q or nothing of it.
+    let ln_weights = 2.0 * sigma_w.ln() + k.ln_scale;
+    let ln_bias = 2.0 * sigma_b.ln();
+    let ln_scale = ln_weights.max(ln_bias);
+    if ln_scale == f64::NEG_INFINITY {
+        return ScaledKernel { kernel: k.kernel.affine(0.0, 0.0), ln_scale: 0.0 };
+    }
+    ScaledKernel::new(k.kernel.affine((ln_weights - ln_scale).exp(), (ln_bias - ln_scale).exp()), ln_scale)
+}
+
+/// Mean-field backward map: `sum_i g_i^a g_i^b = n_in Var(W_ij) sum_j delta_j^a delta_j^b` for `G = W^T Delta`, as the
+/// logarithm of the factor. Hypothesis: `Delta` is independent of `W` (gradient independence).
+pub fn ln_backward_factor(sigma_w: f64) -> f64 {
+    2.0 * sigma_w.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mean_field::Kernel;
+
+    #[test]
+    fn shapes_and_values_of_a_small_layer() {
+        let w = DMatrix::from_row_slice(2, 3, &[1.0, 2.0, 3.0, -1.0, 0.0, 1.0]);
+        let b = DVector::from_row_slice(&[10.0, 20.0]);
+        let x = DMatrix::from_row_slice(3, 2, &[1.0, 0.0, 0.0, 1.0, 2.0, 0.0]);
+        assert_eq!(forward(&w, Some(&b), &x), DMatrix::from_row_slice(2, 2, &[17.0, 12.0, 21.0, 20.0]));
+        assert_eq!(forward(&w, None, &x), DMatrix::from_row_slice(2, 2, &[7.0, 2.0, 1.0, 0.0]));
+        let delta = DMatrix::from_row_slice(2, 2, &[1.0, 2.0, 0.0, -1.0]);
+        assert_eq!(weight_gradient(&delta, &x), &delta * x.transpose());
+        assert_eq!(input_gradient(&w, &delta), w.transpose() * &delta);
+        assert_eq!(bias_gradient(&delta), DVector::from_row_slice(&[3.0, -1.0]));
+    }
+
+    #[test]
+    fn the_covariance_map_adds_the_bias_at_any_scale() {
+        let unit = |ln_scale| ScaledKernel {
+            kernel: Kernel::Exchangeable { batch: 2, diagonal: 1.0, off_diagonal: 0.0 },
+            ln_scale,
+        };
+        let q = covariance_map(&unit(0.0), 2.0, 1.0);
+        assert!((q.ln_largest_diagonal() - 5f64.ln()).abs() < 1e-15);
+        assert!((q.kernel.mean_off_diagonal().expect("two samples") - 0.2).abs() < 1e-15);
+        let without_bias = covariance_map(&unit(-1e5), 2.0, 0.0);
+        assert!((without_bias.ln_largest_diagonal() + 1e5 - 4f64.ln()).abs() < 1e-10);
+        let bias_only = covariance_map(&unit(-1e5), 2.0, 3.0);
+        assert!((bias_only.ln_largest_diagonal() - 9f64.ln()).abs() < 1e-14);
+        assert!((bias_only.kernel.mean_off_diagonal().expect("two samples") - 1.0).abs() < 1e-15);
+        assert_eq!(covariance_map(&unit(0.0), 0.0, 0.0).ln_largest_diagonal(), f64::NEG_INFINITY);
+    }
+}

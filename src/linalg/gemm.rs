@@ -1,0 +1,122 @@
+//! Matrix product by the BLAS.
+
+use nalgebra::DMatrix;
+
+use super::real::{GemmCall, Real};
+
+/// Whether a factor of a product enters as it is or transposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transpose {
+    /// `A`.
+    No,
+    /// `A^T`.
+    Yes,
+}
+
+impl Transpose {
+    fn letter(self) -> u8 {
+        match self {
+            Self::No => b'N',
+            Self::Yes => b'T',
+        }
+    }
+
+    fn shape<T>(self, matrix: &DMatrix<T>) -> (usize, usize) {
+        match self {
+            Self::No => (matrix.nrows(), matrix.ncols()),
+            Self::Yes => (matrix.ncols(), matrix.nrows()),
+        }
+    }
+}
+
+/// General matrix product `C = alpha op(A) op(B) + beta C`.
+///
+/// `op(A)` is m x k, `op(B)` is k x n, `C` is m x n; 2 m n k floating-point operations. With `beta = 0`, `C` is
+/// overwritten whatever it held, NaN included.
+///
+/// # Panics
+///
+/// If the shapes do not chain, or a dimension exceeds 2^31 - 1: both are errors of the caller, not of the data.
+pub fn gemm<T: Real>(
+    alpha: T,
+    (op_a, a): (Transpose, &DMatrix<T>),
+    (op_b, b): (Transpose, &DMatrix<T>),
+    beta: T,
+    c: &mut DMatrix<T>,
+) {
+    let (m, k) = op_a.shape(a);
+    let (k_b, n) = op_b.shape(b);
+    assert!(
+        k == k_b && c.shape() == (m, n),
+        "product of {m} x {k} and {k_b} x {n} into {} x {}",
+        c.nrows(),
+        c.ncols()
+    );
+    // A BLAS leading dimension is at least 1, also for an empty matrix.
+    let int = |value: usize| i32::try_from(value.max(1)).expect("callers stay below 2^31 rows: checked by the spec");
+    if m == 0 || n == 0 {
+        return;
+    }
+    let (leading_a, leading_b, leading_c) = (int(a.nrows()), int(b.nrows()), int(m));
+    T::raw_gemm(GemmCall {
+        transpose: [op_a.letter(), op_b.letter()],
+        shape: [int(m), int(n), if k == 0 { 0 } else { int(k) }],
+        alpha,
+        beta,
+        a: a.as_slice(),
+        leading_a,
+        b: b.as_slice(),
+        leading_b,
+        c: c.as_mut_slice(),
+        leading_c,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting<T: Real>(rows: usize, columns: usize) -> DMatrix<T> {
+        DMatrix::from_fn(rows, columns, |i, j| T::from_f64((1 + i * 7 + j * 3) as f64 % 5.0 - 2.0))
+    }
+
+    /// Small integers: every sum is exact in both formats, so the oracle must be met to the bit.
+    fn agrees_with_the_triple_loop<T: Real>() {
+        for (op_a, op_b) in [
+            (Transpose::No, Transpose::No),
+            (Transpose::Yes, Transpose::No),
+            (Transpose::No, Transpose::Yes),
+            (Transpose::Yes, Transpose::Yes),
+        ] {
+            let (m, k, n) = (3, 4, 2);
+            let a = if op_a == Transpose::No { counting::<T>(m, k) } else { counting::<T>(k, m) };
+            let b = if op_b == Transpose::No { counting::<T>(k, n) } else { counting::<T>(n, k) };
+            let mut c = counting::<T>(m, n);
+            let before = c.clone();
+            gemm(T::from_f64(2.0), (op_a, &a), (op_b, &b), T::from_f64(-1.0), &mut c);
+            let at = |op: Transpose, x: &DMatrix<T>, i: usize, j: usize| {
+                if op == Transpose::No { x[(i, j)].to_f64() } else { x[(j, i)].to_f64() }
+            };
+            for i in 0..m {
+                for j in 0..n {
+                    let sum: f64 = (0..k).map(|l| at(op_a, &a, i, l) * at(op_b, &b, l, j)).sum();
+                    assert_eq!(c[(i, j)].to_f64(), 2.0 * sum - before[(i, j)].to_f64());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn both_formats_agree_with_the_triple_loop() {
+        agrees_with_the_triple_loop::<f64>();
+        agrees_with_the_triple_loop::<f32>();
+    }
+
+    #[test]
+    fn beta_zero_overwrites_nan() {
+        let a = counting::<f64>(2, 2);
+        let mut c = DMatrix::from_element(2, 2, f64::NAN);
+        gemm(1.0, (Transpose::No, &a), (Transpose::No, &a), 0.0, &mut c);
+        assert!(c.iter().all(|value| value.is_finite()));
+    }
+}

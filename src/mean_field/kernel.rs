@@ -1,0 +1,220 @@
+//! Covariances of a batch.
+
+use nalgebra::DMatrix;
+use rayon::prelude::*;
+
+/// A symmetric B x B matrix over the samples of a batch.
+///
+/// Samples that are drawn independently from one law are exchangeable: their expected kernel has one diagonal and one
+/// off-diagonal value, whatever B is. Given samples need the full matrix.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kernel {
+    /// Equal diagonal and equal off-diagonal entries.
+    Exchangeable {
+        /// Number of samples B.
+        batch: usize,
+        /// The diagonal entries.
+        diagonal: f64,
+        /// The off-diagonal entries; without meaning for B = 1.
+        off_diagonal: f64,
+    },
+    /// Any symmetric matrix.
+    Full(DMatrix<f64>),
+}
+
+impl Kernel {
+    /// Number of samples.
+    pub fn batch(&self) -> usize {
+        match self {
+            Self::Exchangeable { batch, .. } => *batch,
+            Self::Full(matrix) => matrix.nrows(),
+        }
+    }
+
+    /// Largest diagonal entry.
+    pub fn largest_diagonal(&self) -> f64 {
+        match self {
+            Self::Exchangeable { diagonal, .. } => *diagonal,
+            Self::Full(matrix) => matrix.diagonal().max(),
+        }
+    }
+
+    /// Mean of the diagonal.
+    pub fn mean_diagonal(&self) -> f64 {
+        match self {
+            Self::Exchangeable { diagonal, .. } => *diagonal,
+            Self::Full(matrix) => matrix.diagonal().mean(),
+        }
+    }
+
+    /// Mean of the off-diagonal entries; `None` for one sample.
+    pub fn mean_off_diagonal(&self) -> Option<f64> {
+        let batch = self.batch() as f64;
+        match self {
+            _ if self.batch() < 2 => None,
+            Self::Exchangeable { off_diagonal, .. } => Some(*off_diagonal),
+            Self::Full(matrix) => Some((matrix.sum() - matrix.trace()) / (batch * (batch - 1.0))),
+        }
+    }
+
+    /// Sum over all pairs of samples of the product of two kernels' entries, `sum_ab A_ab B_ab`.
+    pub fn inner(&self, other: &Self) -> f64 {
+        match (self, other) {
+            (
+                Self::Exchangeable { batch, diagonal, off_diagonal },
+                Self::Exchangeable { diagonal: other_diagonal, off_diagonal: other_off_diagonal, .. },
+            ) => {
+                let batch = *batch as f64;
+                let mut sum = batch * diagonal * other_diagonal;
+                if batch > 1.0 {
+                    sum += batch * (batch - 1.0) * off_diagonal * other_off_diagonal;
+                }
+                sum
+            }
+            _ => self.to_matrix().component_mul(&other.to_matrix()).sum(),
+        }
+    }
+
+    /// Sum of all entries, `sum_ab A_ab`.
+    pub fn sum(&self) -> f64 {
+        self.inner(&Self::Exchangeable { batch: self.batch(), diagonal: 1.0, off_diagonal: 1.0 })
+    }
+
+    /// Entrywise product.
+    pub fn hadamard(&self, other: &Self) -> Self {
+        match (self, other) {
+            (
+                Self::Exchangeable { batch, diagonal, off_diagonal },
+                Self::Exchangeable { diagonal: other_diagonal, off_diagonal: other_off_diagonal, .. },
+            ) => Self::Exchangeable {
+                batch: *batch,
+                diagonal: diagonal * other_diagonal,
+                off_diagonal: off_diagonal * other_off_diagonal,
+            },
+            _ => Self::Full(self.to_matrix().component_mul(&other.to_matrix())),
+        }
+    }
+
+    /// `scale A_ab + shift` in every entry.
+    pub fn affine(&self, scale: f64, shift: f64) -> Self {
+        match self {
+            Self::Exchangeable { batch, diagonal, off_diagonal } => Self::Exchangeable {
+                batch: *batch,
+                diagonal: scale * diagonal + shift,
+                off_diagonal: scale * off_diagonal + shift,
+            },
+            Self::Full(matrix) => Self::Full(matrix.map(|entry| scale * entry + shift)),
+        }
+    }
+
+    /// Two kernels at once from a function of (A_aa, A_bb, A_ab), evaluated once per distinct entry and in parallel.
+    pub fn map_pairs(&self, function: impl Fn(f64, f64, f64) -> [f64; 2] + Sync) -> [Self; 2] {
+        match self {
+            Self::Exchangeable { batch, diagonal, off_diagonal } => {
+                let on = function(*diagonal, *diagonal, *diagonal);
+                let off = if *batch > 1 { function(*diagonal, *diagonal, *off_diagonal) } else { on };
+                [0, 1].map(|i| Self::Exchangeable { batch: *batch, diagonal: on[i], off_diagonal: off[i] })
+            }
+            Self::Full(matrix) => {
+                let batch = matrix.nrows();
+                let pairs: Vec<(usize, usize)> = (0..batch).flat_map(|a| (0..=a).map(move |b| (a, b))).collect();
+                let values: Vec<[f64; 2]> =
+                    pairs.par_iter().map(|&(a, b)| function(matrix[(a, a)], matrix[(b, b)], matrix[(a, b)])).collect();
+                [0, 1].map(|i| {
+                    let mut mapped = DMatrix::zeros(batch, batch);
+                    for (&(a, b), value) in pairs.iter().zip(&values) {
+                        mapped[(a, b)] = value[i];
+                        mapped[(b, a)] = value[i];
+                    }
+                    Self::Full(mapped)
+                })
+            }
+        }
+    }
+
+    fn to_matrix(&self) -> DMatrix<f64> {
+        match self {
+            Self::Exchangeable { batch, diagonal, off_diagonal } => {
+                DMatrix::from_fn(*batch, *batch, |a, b| if a == b { *diagonal } else { *off_diagonal })
+            }
+            Self::Full(matrix) => matrix.clone(),
+        }
+    }
+}
+
+/// The kernel `e^ln_scale kernel`.
+///
+/// Products over depth live in `ln_scale`; the stored kernel has a largest diagonal entry of 1 (or is zero).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScaledKernel {
+    /// The kernel, up to the scale.
+    pub kernel: Kernel,
+    /// Natural logarithm of the scale.
+    pub ln_scale: f64,
+}
+
+impl ScaledKernel {
+    /// Moves the size of a kernel into the scale.
+    pub fn new(kernel: Kernel, ln_scale: f64) -> Self {
+        let size = kernel.largest_diagonal();
+        if size > 0.0 && size.is_finite() {
+            Self { kernel: kernel.affine(1.0 / size, 0.0), ln_scale: ln_scale + size.ln() }
+        } else {
+            Self { kernel, ln_scale }
+        }
+    }
+
+    /// `e^ln_factor` times this kernel, entry by entry times another one.
+    pub fn times(&self, other: &Kernel, ln_factor: f64) -> Self {
+        Self::new(self.kernel.hadamard(other), self.ln_scale + ln_factor)
+    }
+
+    /// ln of the largest diagonal entry; `-inf` for the zero kernel.
+    pub fn ln_largest_diagonal(&self) -> f64 {
+        self.kernel.largest_diagonal().ln() + self.ln_scale
+    }
+
+    /// ln of the mean diagonal entry.
+    pub fn ln_mean_diagonal(&self) -> f64 {
+        self.kernel.mean_diagonal().ln() + self.ln_scale
+    }
+
+    /// ln of `sum_ab A_ab B_ab`.
+    pub fn ln_inner(&self, other: &Self) -> f64 {
+        self.kernel.inner(&other.kernel).ln() + self.ln_scale + other.ln_scale
+    }
+
+    /// ln of `sum_ab A_ab`.
+    pub fn ln_sum(&self) -> f64 {
+        self.kernel.sum().ln() + self.ln_scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exchangeable_form_is_the_full_matrix() {
+        let short = Kernel::Exchangeable { batch: 4, diagonal: 2.0, off_diagonal: 0.5 };
+        let full = Kernel::Full(short.to_matrix());
+        let function = |a: f64, b: f64, k: f64| [a + b + k, a * b - k];
+        assert_eq!(short.sum(), full.sum());
+        assert_eq!(short.inner(&short), full.inner(&full));
+        assert_eq!(short.mean_off_diagonal(), full.mean_off_diagonal());
+        assert_eq!(Kernel::Full(short.hadamard(&short).to_matrix()), full.hadamard(&full));
+        assert_eq!(Kernel::Full(short.affine(3.0, 1.0).to_matrix()), full.affine(3.0, 1.0));
+        let mapped = short.map_pairs(function).map(|kernel| Kernel::Full(kernel.to_matrix()));
+        assert_eq!(mapped, full.map_pairs(function));
+    }
+
+    #[test]
+    fn scales_beyond_f64_are_kept() {
+        let mut kernel = ScaledKernel::new(Kernel::Exchangeable { batch: 1, diagonal: 1e-200, off_diagonal: 0.0 }, 0.0);
+        let factor = Kernel::Exchangeable { batch: 1, diagonal: 1e-200, off_diagonal: 0.0 };
+        for _ in 0..9 {
+            kernel = kernel.times(&factor, 0.0);
+        }
+        assert!((kernel.ln_largest_diagonal() / std::f64::consts::LN_10 + 2000.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,97 @@
+//! Variance map, correlation map and chi of one activation.
+
+use super::{Kernel, ScaledKernel};
+use crate::activation::{Activation, GaussianPair};
+
+/// What an activation does to a Gaussian batch with covariance `Q`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActivationMaps {
+    /// `K_ab = E phi(u_a) phi(u_b)`: the covariance of the outputs.
+    pub output: ScaledKernel,
+    /// `P_ab = E phi'(u_a) phi'(u_b)`: times sigma_w^2 it is chi on the diagonal and chi_c off it.
+    pub slope: Kernel,
+}
+
+/// Variances above this are outside the domain in which the Gaussian expectations are accurate.
+const LARGEST_VARIANCE: f64 = 1e6;
+
+/// Below this variance a smooth activation with phi(0) = 0 is linear to one part in 1e12 of its own quadratic term's
+/// square: its maps are those of `phi'(0) u`, and carried in logarithms they never underflow.
+const LINEAR_REGIME: f64 = 1e-24;
+
+/// The maps `Q -> K, P` for `(u_a, u_b) ~ N(0, Q)`.
+///
+/// # Formula
+///
+/// ```text
+/// K_ab = E phi(u_a) phi(u_b)       P_ab = E phi'(u_a) phi'(u_b)
+/// ```
+///
+/// A positively homogeneous activation (phi(s x) = s phi(x)) takes any scale; the others need variances up to 1e6.
+///
+/// # Errors
+///
+/// The variance as `Err` if it is beyond that.
+///
+/// # Source
+///
+/// Poole et al., NeurIPS 2016; Schoenholz et al., ICLR 2017.
+pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel) -> Result<ActivationMaps, f64> {
+    let ln_largest = q.ln_largest_diagonal();
+    let scale_free = phi.is_homogeneous()
+        || (ln_largest < LINEAR_REGIME.ln() && phi.value(0.0) == 0.0 && !phi.kinks().contains(&0.0));
+    // In the scale-free cases the kernel of unit size (or of the largest size that is still linear) stands for all.
+    let ln_reference = match scale_free {
+        true if phi.is_homogeneous() => 0.0,
+        true => LINEAR_REGIME.ln(),
+        false => q.ln_scale,
+    };
+    let scale = ln_reference.exp();
+    if scale * q.kernel.largest_diagonal() > LARGEST_VARIANCE && !phi.is_homogeneous() {
+        return Err(ln_largest.exp());
+    }
+    let [output, slope] = q.kernel.map_pairs(|q1, q2, covariance| {
+        let moments =
+            phi.pair_moments(GaussianPair { q1: scale * q1, q2: scale * q2, covariance: scale * covariance });
+        [moments.phi, moments.dphi]
+    });
+    Ok(ActivationMaps { output: ScaledKernel::new(output, q.ln_scale - ln_reference), slope })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::{Linear, Relu, Sigmoid, Tanh};
+
+    fn one(q: f64) -> ScaledKernel {
+        ScaledKernel::new(Kernel::Exchangeable { batch: 2, diagonal: q, off_diagonal: 0.5 * q }, 0.0)
+    }
+
+    #[test]
+    fn relu_halves_the_variance_at_any_scale() {
+        for ln_scale in [-1e5, 0.0, 1e5] {
+            let q = ScaledKernel { ln_scale, ..one(1.0) };
+            let maps = activation_maps(&Relu, &q).expect("homogeneous");
+            assert!((maps.output.ln_largest_diagonal() - ln_scale - 0.5f64.ln()).abs() < 1e-10);
+            assert!((maps.slope.mean_diagonal() - 0.5).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn tiny_variances_are_linear_and_join_the_quadrature() {
+        let tiny = ScaledKernel { ln_scale: -1e4, ..one(1.0) };
+        let maps = activation_maps(&Tanh, &tiny).expect("small variances are in the domain");
+        assert!((maps.output.ln_largest_diagonal() + 1e4).abs() < 1e-10);
+        assert!((maps.output.kernel.mean_off_diagonal().expect("two samples") - 0.5).abs() < 1e-12);
+        for q in [0.9e-24, 1.1e-24] {
+            let maps = activation_maps(&Tanh, &one(q)).expect("in the domain");
+            assert!((maps.output.ln_largest_diagonal() - q.ln()).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn variances_beyond_the_domain_are_refused_not_guessed() {
+        assert!(activation_maps(&Sigmoid, &one(1e7)).is_err());
+        assert!(activation_maps(&Linear, &one(1e7)).is_ok());
+    }
+}

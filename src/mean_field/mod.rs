@@ -1,0 +1,11 @@
+//! Mean-field theory of wide random networks: how the covariance of a batch travels through a layer.
+//!
+//! [`Kernel`] is the covariance matrix of a batch of B samples, averaged over units; [`ScaledKernel`] carries it with a
+//! logarithmic scale, so that no depth over- or underflows; [`activation_maps`] are the variance and correlation maps with
+//! their gradients chi. Nothing here draws a random number or reads a measurement.
+
+mod kernel;
+mod maps;
+
+pub use kernel::{Kernel, ScaledKernel};
+pub use maps::{ActivationMaps, activation_maps};

@@ -1,0 +1,161 @@
+//! One trial: a network, its inputs, one forward and one backward pass under hooks.
+
+use nalgebra::DMatrix;
+
+use super::MeasureError;
+use crate::linalg::{Real, ln_norm};
+use crate::network::{Hooks, Layers, Network, Parameter, PassError, bind_loss, draw_inputs};
+use crate::spec::{Quantity, Spec};
+use crate::stats::Stream;
+
+/// What the hooks saw of one layer; NaN where nothing was recorded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LayerRecord {
+    ln_weight_gradient: f64,
+    ln_bias_gradient: f64,
+    ln_pre_activation_rms: f64,
+    batch_correlation: f64,
+    saturated: f64,
+    inactive: f64,
+}
+
+impl LayerRecord {
+    const EMPTY: Self = Self {
+        ln_weight_gradient: f64::NAN,
+        ln_bias_gradient: f64::NAN,
+        ln_pre_activation_rms: f64::NAN,
+        batch_correlation: f64::NAN,
+        saturated: f64::NAN,
+        inactive: f64::NAN,
+    };
+
+    /// Natural logarithm of a logarithmic quantity, the value of any other.
+    pub(super) fn get(&self, quantity: Quantity) -> f64 {
+        match quantity {
+            Quantity::GradientNorms => self.ln_weight_gradient,
+            Quantity::BiasGradientNorms => self.ln_bias_gradient,
+            Quantity::PreActivations => self.ln_pre_activation_rms,
+            Quantity::BatchCorrelations => self.batch_correlation,
+            Quantity::SaturatedFraction => self.saturated,
+            Quantity::InactiveFraction => self.inactive,
+        }
+    }
+}
+
+/// A unit is saturated below this share of sup |phi'|.
+const SATURATION: f64 = 0.05;
+
+/// Runs one trial; the network exists only as long as it takes.
+pub(super) fn run<T: Real>(spec: &Spec, stream: Stream) -> Result<Vec<LayerRecord>, MeasureError> {
+    let network = Network::<T>::sample(spec, stream)?;
+    let input = draw_inputs(spec, stream);
+    let loss = bind_loss(spec, stream);
+    observe(spec, &network, &input, &loss)
+}
+
+fn observe<T: Real>(
+    spec: &Spec,
+    network: &Network<T>,
+    input: &DMatrix<T>,
+    loss: &crate::network::BoundLoss<T>,
+) -> Result<Vec<LayerRecord>, MeasureError> {
+    let asked = |quantity: Quantity| spec.measure.quantities.contains(&quantity);
+    let mut forward = vec![LayerRecord::EMPTY; network.depth()];
+    let mut gradients = vec![[f64::NAN; 2]; network.depth()];
+    let mut hooks = Hooks::new();
+    hooks.on_forward(Layers::All, |event| {
+        let record = &mut forward[event.layer - 1];
+        let h = event.pre_activation;
+        if asked(Quantity::PreActivations) {
+            record.ln_pre_activation_rms = ln_norm(h.as_slice()) - 0.5 * (h.len() as f64).ln();
+        }
+        if asked(Quantity::BatchCorrelations) {
+            record.batch_correlation = batch_correlation(h);
+        }
+        if asked(Quantity::SaturatedFraction) || asked(Quantity::InactiveFraction) {
+            let bound = SATURATION * network.blocks()[event.layer - 1].activation.derivative_bounds().sup_abs;
+            let [saturated, inactive] = saturation(event.slope, bound);
+            record.saturated = saturated;
+            record.inactive = inactive;
+        }
+        Ok(())
+    });
+    hooks.on_parameter_gradient(Layers::All, |event| {
+        let parameter = match event.parameter {
+            Parameter::Weight => 0,
+            Parameter::Bias => 1,
+        };
+        gradients[event.layer - 1][parameter] = ln_norm(event.gradient);
+        Ok(())
+    });
+    let tape = network.forward(input, 0, &mut hooks)?;
+    if asked(Quantity::GradientNorms) || asked(Quantity::BiasGradientNorms) {
+        let evaluated = loss.evaluate(tape.output()).expect("the loss was drawn for this network's outputs");
+        network.backward(&tape, evaluated.gradient, 0, &mut hooks)?;
+    }
+    drop(hooks);
+    for (record, [weight, bias]) in forward.iter_mut().zip(gradients) {
+        record.ln_weight_gradient = weight;
+        record.ln_bias_gradient = bias;
+    }
+    Ok(forward)
+}
+
+/// Mean over pairs of samples of `h_a . h_b`, divided by the mean of `|h_a|^2`.
+fn batch_correlation<T: Real>(h: &DMatrix<T>) -> f64 {
+    let batch = h.ncols() as f64;
+    if h.ncols() < 2 {
+        return f64::NAN;
+    }
+    // sum_{a != b} h_a . h_b = |sum_a h_a|^2 - sum_a |h_a|^2, both relative to the largest entry.
+    let scale = h.iter().map(|entry| entry.to_f64().abs()).fold(0.0, f64::max);
+    let mut squares = 0.0;
+    let mut square_of_sum = 0.0;
+    for unit in h.row_iter() {
+        let mut sum = 0.0;
+        for entry in unit.iter() {
+            let value = entry.to_f64() / scale;
+            sum += value;
+            squares += value * value;
+        }
+        square_of_sum += sum * sum;
+    }
+    (square_of_sum - squares) / (batch - 1.0) / squares
+}
+
+/// Shares of saturated and of inactive units.
+fn saturation<T: Real>(slope: &DMatrix<T>, bound: f64) -> [f64; 2] {
+    let count = slope.len() as f64;
+    let share = |test: &dyn Fn(f64) -> bool| slope.iter().filter(|d| test(d.to_f64().abs())).count() as f64 / count;
+    [share(&|d| d > 0.0 && d < bound), share(&|d| d == 0.0)]
+}
+
+/// The pre-activations of chosen layers in one trial, entry by entry.
+pub(super) fn visit_pre_activations<T: Real>(
+    spec: &Spec,
+    stream: Stream,
+    mut visit: impl FnMut(usize, f64) + Send,
+) -> Result<(), MeasureError> {
+    let network = Network::<T>::sample(spec, stream)?;
+    let mut hooks = Hooks::new();
+    hooks.on_forward(Layers::All, |event| {
+        event.pre_activation.iter().for_each(|h: &T| visit(event.layer, h.to_f64()));
+        Ok(())
+    });
+    network.forward(&draw_inputs(spec, stream), 0, &mut hooks).map(drop).map_err(|error: PassError| error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn correlation_and_saturation_of_a_small_batch() {
+        let h = DMatrix::from_row_slice(2, 3, &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        assert!((batch_correlation(&h) - 1.0).abs() < 1e-15);
+        let orthogonal = DMatrix::from_row_slice(2, 2, &[1e200, 0.0, 0.0, 1e200]);
+        assert_eq!(batch_correlation(&orthogonal), 0.0);
+        let slope = DMatrix::from_row_slice(1, 4, &[0.0_f32, 0.01, 0.2, f32::NAN]);
+        assert_eq!(saturation(&slope, 0.0125), [0.25, 0.25]);
+    }
+}

@@ -1,0 +1,394 @@
+//! Hooks: closures that are called while a network runs, forward and backward.
+//!
+//! A hook sees the step, the layer and the matrices at hand; it may observe them, replace what it gets mutably (a clipped
+//! gradient flows on in place of the original), or stop the run with a reason. Registering returns a handle that removes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nalgebra::DMatrix;
+
+use super::pass::PassError;
+use crate::linalg::Real;
+
+/// Which layers a hook is called for. Layers are numbered from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layers {
+    /// Every layer.
+    All,
+    /// One layer.
+    One(usize),
+}
+
+impl Layers {
+    fn contains(self, layer: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(one) => one == layer,
+        }
+    }
+}
+
+/// A hook's wish to end the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// Why.
+    pub reason: String,
+}
+
+impl Stop {
+    /// A stop for the given reason.
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+/// Called after a layer has been computed, before the next one begins.
+#[derive(Debug)]
+pub struct ForwardEvent<'e, T: Real> {
+    /// Step of the run.
+    pub step: usize,
+    /// Number of the layer, from 1.
+    pub layer: usize,
+    /// x_{l-1}, fan_in x B.
+    pub input: &'e DMatrix<T>,
+    /// h_l = W_l x_{l-1} + b_l, fan_out x B.
+    pub pre_activation: &'e DMatrix<T>,
+    /// phi'(h_l), fan_out x B.
+    pub slope: &'e DMatrix<T>,
+    /// x_l = phi(h_l), fan_out x B: what is written here goes on to the next layer.
+    pub output: &'e mut DMatrix<T>,
+}
+
+/// Called when the gradient has reached a layer: `dL/dx_l` for a hook on outputs, `dL/dh_l` for one on pre-activations.
+#[derive(Debug)]
+pub struct ActivationGradientEvent<'e, T: Real> {
+    /// Step of the run.
+    pub step: usize,
+    /// Number of the layer, from 1.
+    pub layer: usize,
+    /// h_l, fan_out x B.
+    pub pre_activation: &'e DMatrix<T>,
+    /// x_l, fan_out x B.
+    pub output: &'e DMatrix<T>,
+    /// The gradient, fan_out x B: what is written here flows on backward.
+    pub gradient: &'e mut DMatrix<T>,
+}
+
+/// A parameter of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parameter {
+    /// W_l.
+    Weight,
+    /// b_l.
+    Bias,
+}
+
+/// Called when the gradient of a parameter has been computed: layer by layer on the way back, weight before bias.
+#[derive(Debug)]
+pub struct ParameterGradientEvent<'e, T: Real> {
+    /// Step of the run.
+    pub step: usize,
+    /// Number of the layer, from 1.
+    pub layer: usize,
+    /// Which parameter.
+    pub parameter: Parameter,
+    /// Rows and columns of the parameter (a bias has one column).
+    pub shape: (usize, usize),
+    /// The parameter, column-major.
+    pub value: &'e [T],
+    /// Its gradient, column-major: what is written here is what the caller (an optimiser) gets.
+    pub gradient: &'e mut [T],
+}
+
+/// Removes one hook.
+#[derive(Debug, Clone)]
+pub struct HookHandle {
+    alive: Arc<AtomicBool>,
+}
+
+impl HookHandle {
+    /// Removes the hook: it is not called again, and its closure is dropped at the next pass. Dropping the handle
+    /// without this leaves the hook in place.
+    pub fn remove(self) {
+        self.alive.store(false, Ordering::Relaxed);
+    }
+}
+
+struct Registered<C> {
+    layers: Layers,
+    alive: Arc<AtomicBool>,
+    call: C,
+}
+
+impl<C> Registered<C> {
+    fn wants(&self, layer: usize) -> bool {
+        self.layers.contains(layer) && self.alive.load(Ordering::Relaxed)
+    }
+}
+
+type ForwardHook<'h, T> = Registered<Box<dyn FnMut(&mut ForwardEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
+type GradientHook<'h, T> =
+    Registered<Box<dyn FnMut(&mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
+type ParameterHook<'h, T> =
+    Registered<Box<dyn FnMut(&mut ParameterGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
+
+/// The hooks of a run, called in the order in which they were registered.
+///
+/// Closures may borrow what outlives the `Hooks` (a vector to record into). A second run goes on with the same hooks.
+#[derive(Default)]
+pub struct Hooks<'h, T: Real> {
+    forward: Vec<ForwardHook<'h, T>>,
+    output_gradient: Vec<GradientHook<'h, T>>,
+    activation_gradient: Vec<GradientHook<'h, T>>,
+    parameter_gradient: Vec<ParameterHook<'h, T>>,
+}
+
+impl<T: Real> std::fmt::Debug for Hooks<'_, T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Hooks")
+            .field("forward", &self.forward.len())
+            .field("output_gradient", &self.output_gradient.len())
+            .field("activation_gradient", &self.activation_gradient.len())
+            .field("parameter_gradient", &self.parameter_gradient.len())
+            .finish()
+    }
+}
+
+/// Adds a closure to a list and returns its handle.
+fn register<C>(list: &mut Vec<Registered<C>>, layers: Layers, call: C) -> HookHandle {
+    let alive = Arc::new(AtomicBool::new(true));
+    list.push(Registered { layers, alive: Arc::clone(&alive), call });
+    HookHandle { alive }
+}
+
+impl<'h, T: Real> Hooks<'h, T> {
+    /// No hooks.
+    pub fn new() -> Self {
+        Self {
+            forward: Vec::new(),
+            output_gradient: Vec::new(),
+            activation_gradient: Vec::new(),
+            parameter_gradient: Vec::new(),
+        }
+    }
+
+    /// Calls `hook` on the way forward, after each of `layers`.
+    pub fn on_forward(
+        &mut self,
+        layers: Layers,
+        hook: impl FnMut(&mut ForwardEvent<'_, T>) -> Result<(), Stop> + Send + 'h,
+    ) -> HookHandle {
+        register(&mut self.forward, layers, Box::new(hook))
+    }
+
+    /// Calls `hook` with `dL/dx_l`, the gradient with respect to the layer's output.
+    pub fn on_output_gradient(
+        &mut self,
+        layers: Layers,
+        hook: impl FnMut(&mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h,
+    ) -> HookHandle {
+        register(&mut self.output_gradient, layers, Box::new(hook))
+    }
+
+    /// Calls `hook` with `dL/dh_l`, the gradient with respect to the layer's pre-activation.
+    pub fn on_activation_gradient(
+        &mut self,
+        layers: Layers,
+        hook: impl FnMut(&mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h,
+    ) -> HookHandle {
+        register(&mut self.activation_gradient, layers, Box::new(hook))
+    }
+
+    /// Calls `hook` with `dL/dW_l` and then `dL/db_l`.
+    pub fn on_parameter_gradient(
+        &mut self,
+        layers: Layers,
+        hook: impl FnMut(&mut ParameterGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h,
+    ) -> HookHandle {
+        register(&mut self.parameter_gradient, layers, Box::new(hook))
+    }
+
+    /// Drops removed hooks and checks that every other one names a layer that exists.
+    pub(super) fn prepare(&mut self, depth: usize) -> Result<(), PassError> {
+        fn sweep<C>(list: &mut Vec<Registered<C>>, depth: usize) -> Result<(), PassError> {
+            list.retain(|hook| hook.alive.load(Ordering::Relaxed));
+            for hook in list {
+                if let Layers::One(layer) = hook.layers
+                    && !(1..=depth).contains(&layer)
+                {
+                    return Err(PassError::NoSuchLayer { layer, depth });
+                }
+            }
+            Ok(())
+        }
+        sweep(&mut self.forward, depth)?;
+        sweep(&mut self.output_gradient, depth)?;
+        sweep(&mut self.activation_gradient, depth)?;
+        sweep(&mut self.parameter_gradient, depth)
+    }
+
+    pub(super) fn call_forward(&mut self, event: &mut ForwardEvent<'_, T>) -> Result<(), Stop> {
+        call(&mut self.forward, event.layer, |hook| hook(event))
+    }
+
+    pub(super) fn call_output_gradient(&mut self, event: &mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> {
+        call(&mut self.output_gradient, event.layer, |hook| hook(event))
+    }
+
+    pub(super) fn call_activation_gradient(&mut self, event: &mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> {
+        call(&mut self.activation_gradient, event.layer, |hook| hook(event))
+    }
+
+    pub(super) fn call_parameter_gradient(&mut self, event: &mut ParameterGradientEvent<'_, T>) -> Result<(), Stop> {
+        call(&mut self.parameter_gradient, event.layer, |hook| hook(event))
+    }
+}
+
+/// Calls the hooks of a list that want the layer, until one stops the run.
+fn call<C>(
+    list: &mut [Registered<C>],
+    layer: usize,
+    mut invoke: impl FnMut(&mut C) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    list.iter_mut().filter(|hook| hook.wants(layer)).try_for_each(|hook| invoke(&mut hook.call))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nalgebra::{DMatrix, DVector};
+
+    use super::*;
+    use crate::activation::{Activation, Tanh};
+    use crate::network::{Block, BoundLoss, Network};
+
+    fn network() -> Network<f64> {
+        let tanh: Arc<dyn Activation> = Arc::new(Tanh);
+        let block = |name: &str, scale: f64| Block {
+            name: name.to_owned(),
+            weight: DMatrix::from_fn(3, 3, |i, j| scale * ((i * 3 + j) as f64 - 4.0)),
+            bias: Some(DVector::from_element(3, 0.1)),
+            activation: Arc::clone(&tanh),
+        };
+        Network::new(vec![block("a", 0.2), block("b", -0.1), block("c", 0.3)]).expect("square blocks chain")
+    }
+
+    fn run(hooks: &mut Hooks<'_, f64>, step: usize) -> Result<crate::network::Gradients<f64>, PassError> {
+        let network = network();
+        let input = DMatrix::from_fn(3, 2, |i, a| i as f64 - a as f64);
+        let tape = network.forward(&input, step, hooks)?;
+        let gradient = BoundLoss::Sum.evaluate(tape.output()).expect("any shape").gradient;
+        network.backward(&tape, gradient, step, hooks)
+    }
+
+    #[test]
+    fn hooks_fire_while_the_gradient_is_computed_in_its_order() {
+        let log = std::sync::Mutex::new(Vec::new());
+        let note = |what: &'static str, layer: usize| log.lock().expect("one thread").push((what, layer));
+        let mut hooks = Hooks::new();
+        hooks.on_forward(Layers::All, |event| {
+            assert_eq!(event.step, 7);
+            note("forward", event.layer);
+            Ok(())
+        });
+        hooks.on_output_gradient(Layers::One(3), |event| {
+            assert!(event.gradient.iter().all(|g| *g == 1.0), "the sum has gradient one");
+            note("output", event.layer);
+            Ok(())
+        });
+        hooks.on_activation_gradient(Layers::All, |event| {
+            note("activation", event.layer);
+            Ok(())
+        });
+        hooks.on_parameter_gradient(Layers::One(2), |event| {
+            let what = if event.parameter == Parameter::Weight { "weight" } else { "bias" };
+            assert_eq!(event.gradient.len(), event.shape.0 * event.shape.1);
+            note(what, event.layer);
+            Ok(())
+        });
+        run(&mut hooks, 7).expect("nothing stops");
+        drop(hooks);
+        assert_eq!(
+            log.into_inner().expect("one thread"),
+            [
+                ("forward", 1),
+                ("forward", 2),
+                ("forward", 3),
+                ("output", 3),
+                ("activation", 3),
+                ("activation", 2),
+                ("weight", 2),
+                ("bias", 2),
+                ("activation", 1),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_replaced_gradient_flows_on() {
+        let plain = run(&mut Hooks::new(), 0).expect("no hooks");
+        let mut hooks = Hooks::new();
+        hooks.on_activation_gradient(Layers::One(2), |event| {
+            *event.gradient *= 0.5;
+            Ok(())
+        });
+        hooks.on_parameter_gradient(Layers::One(3), |event| {
+            event.gradient.fill(0.0);
+            Ok(())
+        });
+        let halved = run(&mut hooks, 0).expect("nothing stops");
+        // A power of two: exact in every entry below the hook, untouched above it.
+        assert_eq!(halved.weights[0], plain.weights[0].clone() * 0.5);
+        assert_eq!(halved.weights[1], plain.weights[1].clone() * 0.5);
+        assert_eq!(halved.input, plain.input.clone() * 0.5);
+        assert!(halved.weights[2].iter().all(|entry| *entry == 0.0));
+    }
+
+    #[test]
+    fn a_replaced_output_changes_the_layers_above() {
+        let mut hooks = Hooks::new();
+        hooks.on_forward(Layers::One(1), |event| {
+            event.output.fill(0.0);
+            Ok(())
+        });
+        let gradients = run(&mut hooks, 0).expect("nothing stops");
+        assert!(gradients.weights[1].iter().all(|entry| *entry == 0.0), "the input of layer 2 is zero");
+    }
+
+    #[test]
+    fn a_hook_can_stop_the_run_with_a_reason() {
+        let mut hooks = Hooks::new();
+        hooks.on_activation_gradient(Layers::One(2), |_| Err(Stop::because("the gradient is too large")));
+        let error = run(&mut hooks, 5).expect_err("stopped");
+        assert_eq!(error.to_string(), "stopped at step 5, layer 2: the gradient is too large");
+    }
+
+    #[test]
+    fn a_handle_removes_its_hook_only() {
+        let (mut first, mut second) = (0, 0);
+        let mut hooks = Hooks::new();
+        let handle = hooks.on_forward(Layers::All, |_| {
+            first += 1;
+            Ok(())
+        });
+        hooks.on_forward(Layers::One(1), |_| {
+            second += 1;
+            Ok(())
+        });
+        run(&mut hooks, 0).expect("nothing stops");
+        handle.remove();
+        run(&mut hooks, 1).expect("nothing stops");
+        drop(hooks);
+        assert_eq!((first, second), (3, 2));
+    }
+
+    #[test]
+    fn a_layer_that_does_not_exist_is_refused() {
+        let mut hooks = Hooks::new();
+        hooks.on_parameter_gradient(Layers::One(4), |_| Ok(()));
+        assert_eq!(run(&mut hooks, 0), Err(PassError::NoSuchLayer { layer: 4, depth: 3 }));
+    }
+}

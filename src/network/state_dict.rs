@@ -1,0 +1,139 @@
+//! Networks from PyTorch state dicts.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nalgebra::{DMatrix, DVector};
+
+use super::{Block, Network, NetworkError};
+use crate::activation::Activation;
+use crate::tensor_file::{Tensor, TensorFileError, read_safetensors};
+
+/// Why a file is not a chain of dense layers. Every message names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum StateDictError {
+    /// The file itself cannot be used.
+    #[error(transparent)]
+    File(#[from] TensorFileError),
+    /// A tensor whose name or shape is not that of a dense layer's parameter.
+    #[error("{}: tensor `{tensor}` of shape {shape:?} {problem}", file.display())]
+    Tensor {
+        /// The file.
+        file: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The layers do not fit together.
+    #[error("{}: {source}", file.display())]
+    Network {
+        /// The file.
+        file: PathBuf,
+        /// How.
+        source: NetworkError,
+    },
+}
+
+/// A network of dense layers from a safetensors state dict, with the activation after every layer.
+///
+/// Parameters are named `<prefix>.weight` (out x in, PyTorch's orientation) and `<prefix>.bias`; the layers come in natural
+/// order of their prefixes (`2` before `10`).
+///
+/// # Errors
+///
+/// [`StateDictError`]: unreadable file, another name or dimension, a bias without a weight, shapes that do not chain.
+pub fn load_state_dict(file: &Path, activation: &Arc<dyn Activation>) -> Result<Network<f64>, StateDictError> {
+    let tensors = read_safetensors(file)?;
+    let problem = |tensor: &Tensor, problem| StateDictError::Tensor {
+        file: file.to_owned(),
+        tensor: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+        problem,
+    };
+    let mut layers: BTreeMap<NaturalOrder, (Option<DMatrix<f64>>, Option<&Tensor>)> = BTreeMap::new();
+    for tensor in &tensors {
+        let (prefix, parameter) = tensor.name.rsplit_once('.').unwrap_or(("", &tensor.name));
+        let layer = layers.entry(NaturalOrder(prefix.to_owned())).or_default();
+        match parameter {
+            "weight" => {
+                let matrix = tensor.to_matrix();
+                layer.0 = Some(matrix.ok_or_else(|| problem(tensor, "is not the weight of a dense layer (out x in)"))?);
+            }
+            "bias" if tensor.shape.len() == 1 => layer.1 = Some(tensor),
+            "bias" => return Err(problem(tensor, "is not a bias: it must have one dimension")),
+            _ => return Err(problem(tensor, "is no parameter of a dense layer: names end in `.weight` or `.bias`")),
+        }
+    }
+    let mut blocks = Vec::new();
+    for (NaturalOrder(name), (weight, bias)) in layers {
+        let weight = match (weight, bias) {
+            (Some(weight), _) => weight,
+            (None, Some(bias)) => return Err(problem(bias, "has no weight beside it")),
+            (None, None) => continue,
+        };
+        let bias = bias.map(|tensor| DVector::from_row_slice(&tensor.values));
+        blocks.push(Block { name, weight, bias, activation: Arc::clone(activation) });
+    }
+    Network::new(blocks).map_err(|source| StateDictError::Network { file: file.to_owned(), source })
+}
+
+/// A name that sorts by its numbers: `layer.2` before `layer.10`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NaturalOrder(String);
+
+impl NaturalOrder {
+    /// Alternating text and digit runs; digits without leading zeros compare by length first.
+    fn parts(&self) -> Vec<(&str, bool)> {
+        let mut parts = Vec::new();
+        let mut rest = self.0.as_str();
+        while let Some(first) = rest.chars().next() {
+            let digits = first.is_ascii_digit();
+            let end = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
+            parts.push((&rest[..end], digits));
+            rest = &rest[end..];
+        }
+        parts
+    }
+}
+
+impl Ord for NaturalOrder {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (left, right) = (self.parts(), other.parts());
+        for ((a, a_digits), (b, b_digits)) in left.iter().zip(&right) {
+            let order = if *a_digits && *b_digits {
+                let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
+                a.len().cmp(&b.len()).then(a.cmp(b))
+            } else {
+                a.cmp(b)
+            };
+            if order != Ordering::Equal {
+                return order;
+            }
+        }
+        // `a.01` and `a.1` are different names.
+        left.len().cmp(&right.len()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for NaturalOrder {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_by_their_numbers() {
+        let mut names = ["10", "2", "a.10.b", "a.9.b", "", "a.09.b"].map(|name| NaturalOrder(name.to_owned()));
+        names.sort();
+        assert_eq!(names.map(|name| name.0), ["", "2", "10", "a.09.b", "a.9.b", "a.10.b"]);
+    }
+}

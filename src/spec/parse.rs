@@ -1,0 +1,327 @@
+//! From TOML text to a valid [`Spec`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use super::reader::{Source, Table, Value};
+use super::{BlockSpec, DataSource, DataSpec, Law, Loss, MeasureSpec, NetworkSpec, PRESETS, Precision, Quantity};
+use super::{Spec, SpecError};
+use crate::activation::{self, Activation, Linear};
+use crate::data::{digits, given_inputs};
+use crate::ensemble::{self, Ensemble, Gaussian, Uniform};
+use crate::names;
+
+const MAX_DEPTH: u64 = 1_000_000;
+const MAX_WIDTH: u64 = 100_000_000;
+const MAX_BATCH: u64 = 1_000_000;
+const MAX_TRIALS: u64 = 100_000_000;
+
+pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
+    let source = Source { file, text };
+    let document = DeTable::parse(text).map_err(|error| SpecError::Syntax {
+        place: source.place(error.span().map_or(0, |span| span.start)),
+        message: error.message().replace('\n', "; "),
+    })?;
+    let root = Table::new(source, "the specification", 0, document.get_ref());
+    for (key, issue) in [("train", "training"), ("sweep", "sweeps of specifications")] {
+        if let Some(value) = root.get(key) {
+            return Err(value.wrong(format!("is for {issue}, which this version does not have: remove the table")));
+        }
+    }
+    let name = match root.get("name") {
+        Some(value) => checked_name(&value)?,
+        None => file.file_stem().map_or_else(|| "unnamed".to_owned(), |stem| stem.to_string_lossy().into_owned()),
+    };
+    let seed = root.get("seed").map_or(Ok(1), |value| value.integer(0, i64::MAX as u64))?;
+    let network = network(&root.require("network", "")?.table()?)?;
+    let data = match root.get("data") {
+        Some(value) => data(&value.table()?, network.input, file)?,
+        None => DataSpec { batch: 1, source: DataSource::Gaussian },
+    };
+    let loss = match root.get("loss") {
+        Some(value) => loss(&value.table()?)?,
+        None => Loss::Sum,
+    };
+    let measure = match root.get("measure") {
+        Some(value) => measure(&value.table()?)?,
+        None => MeasureSpec { quantities: Quantity::ALL.to_vec(), trials: 200 },
+    };
+    root.finish()?;
+    Ok(Spec { name, seed, network, data, loss, measure })
+}
+
+/// The name becomes a directory: no separators, no surprises.
+fn checked_name(value: &Value<'_>) -> Result<String, SpecError> {
+    let name = value.string()?;
+    let fits = name.len() <= 100
+        && name.starts_with(|c: char| c.is_alphanumeric())
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' '));
+    if fits {
+        Ok(name.to_owned())
+    } else {
+        Err(value.wrong("must be at most 100 letters, digits, `-`, `_`, `.` and blanks, and begin with a letter or digit"))
+    }
+}
+
+fn network(table: &Table<'_>) -> Result<NetworkSpec, SpecError> {
+    if let Some(value) = table.get("layers") {
+        return Err(value.wrong("is the long form for mixed architectures, which this version does not have: use `widths`"));
+    }
+    let input = table.require("input", ": the number of input features")?.integer(1, MAX_WIDTH)?;
+    let widths = widths(table)?;
+    let named = table.require("activation", ": for example activation = \"tanh\"")?;
+    let activation = activation::by_name(named.string()?).map_err(|error| named.wrong(format!("is {error}")))?;
+    let weights = table.require("weights", ": for example weights = { preset = \"he\" }")?;
+    let biases = table.get("biases");
+    let precision = match table.get("precision") {
+        Some(value) => precision(&value)?,
+        None => Precision::F64,
+    };
+    let output = table.get("output").map(|value| value.integer(1, MAX_WIDTH)).transpose()?;
+
+    let linear: Arc<dyn Activation> = Arc::new(Linear);
+    let layers = widths.iter().map(|&width| (width, &activation)).chain(output.map(|width| (width as usize, &linear)));
+    let mut fan_in = input as usize;
+    let mut blocks = Vec::new();
+    for (fan_out, activation) in layers {
+        blocks.push(BlockSpec {
+            fan_out,
+            fan_in,
+            weights: weight_law(&weights, fan_in, fan_out)?,
+            biases: biases.as_ref().map(|value| bias_law(value, fan_in)).transpose()?.flatten(),
+            activation: Arc::clone(activation),
+        });
+        fan_in = fan_out;
+    }
+    table.finish()?;
+    Ok(NetworkSpec { input: input as usize, blocks, precision })
+}
+
+/// `widths`, or `width` repeated `depth` times.
+fn widths(table: &Table<'_>) -> Result<Vec<usize>, SpecError> {
+    let (depth, width, widths) = (table.get("depth"), table.get("width"), table.get("widths"));
+    match (depth, width, widths) {
+        (depth, None, Some(list)) => {
+            let widths: Vec<usize> = list
+                .array()?
+                .iter()
+                .map(|value| Ok(value.integer(1, MAX_WIDTH)? as usize))
+                .collect::<Result<_, SpecError>>()?;
+            if widths.is_empty() {
+                return Err(list.wrong("is empty; a network has at least one layer"));
+            }
+            match depth {
+                Some(depth) if depth.integer(1, MAX_DEPTH)? != widths.len() as u64 => {
+                    Err(depth.wrong(format!("contradicts `widths`, which has {} entries: remove one", widths.len())))
+                }
+                _ => Ok(widths),
+            }
+        }
+        (_, Some(width), Some(_)) => Err(width.wrong("and `widths` are both given: keep one")),
+        (depth, width, None) => {
+            let missing = |key, hint| SpecError::MissingKey {
+                place: table.place(),
+                table: "[network]".to_owned(),
+                key,
+                hint,
+            };
+            let depth = depth.ok_or_else(|| missing("depth", ", with `width`; or a list `widths`"))?;
+            let depth = depth.integer(1, MAX_DEPTH)? as usize;
+            let width = width.ok_or_else(|| missing("width", ", with `depth`; or a list `widths`"))?;
+            Ok(vec![width.integer(1, MAX_WIDTH)? as usize; depth])
+        }
+    }
+}
+
+fn precision(value: &Value<'_>) -> Result<Precision, SpecError> {
+    match names::canonical(value.string()?).as_str() {
+        "f64" | "double" | "float64" => Ok(Precision::F64),
+        "f32" | "float" | "single" | "float32" => Ok(Precision::F32),
+        other => Err(value.wrong(format!("is \"{other}\"; this version runs \"f64\" and \"f32\""))),
+    }
+}
+
+/// The ways to give a scale, of which exactly one must be used.
+struct Scale<'a> {
+    given: Vec<(&'static str, Value<'a>)>,
+}
+
+impl<'a> Scale<'a> {
+    fn read(table: &Table<'a>, keys: &[&'static str]) -> Self {
+        Self { given: keys.iter().filter_map(|&key| table.get(key).map(|value| (key, value))).collect() }
+    }
+
+    fn only(self, owner: &Value<'_>, keys: &str) -> Result<(&'static str, Value<'a>), SpecError> {
+        let mut given = self.given.into_iter();
+        match (given.next(), given.next()) {
+            (Some(first), None) => Ok(first),
+            (None, _) => Err(owner.wrong(format!("needs a scale: one of {keys}"))),
+            (Some((first, _)), Some((second, value))) => {
+                Err(value.wrong(format!("and `{first}` both set the scale: keep one ({second} or {first})")))
+            }
+        }
+    }
+}
+
+fn weight_law(value: &Value<'_>, fan_in: usize, fan_out: usize) -> Result<Law, SpecError> {
+    let table = value.table()?;
+    let chosen = ensemble_key(&table)?;
+    let scale = Scale::read(&table, &["std", "sigma_w", "bound", "preset"]);
+    table.finish()?;
+    let (key, scale) = scale.only(value, "`std`, `sigma_w`, `bound`, `preset`")?;
+    let law = |std: f64| Law { ensemble: chosen.clone().unwrap_or_else(|| Arc::new(Gaussian)), std };
+    match key {
+        "std" => Ok(law(scale.positive()?)),
+        "sigma_w" => Ok(law(scale.positive()? / (fan_in as f64).sqrt())),
+        "bound" => uniform_law(&scale, chosen.as_deref()),
+        _ => {
+            let wanted = names::canonical(scale.string()?);
+            let preset = PRESETS
+                .iter()
+                .find(|preset| std::iter::once(&preset.name).chain(preset.aliases).any(|n| names::canonical(n) == wanted))
+                .ok_or_else(|| {
+                    let suggestion = names::suggestion(&wanted, PRESETS.iter().map(|preset| preset.name));
+                    scale.wrong(format!("is the unknown preset \"{wanted}\": {suggestion}"))
+                })?;
+            let std = (preset.std)(fan_in as f64, fan_out as f64);
+            Ok(Law { ensemble: chosen.unwrap_or_else(preset.ensemble), std })
+        }
+    }
+}
+
+/// `None`: no biases.
+fn bias_law(value: &Value<'_>, fan_in: usize) -> Result<Option<Law>, SpecError> {
+    let table = value.table()?;
+    let chosen = ensemble_key(&table)?;
+    if let Some(ensemble) = chosen.as_ref().filter(|ensemble| !ensemble.independent_entries()) {
+        return Err(value.wrong(format!("cannot be {}: biases have independent entries", ensemble.name())));
+    }
+    let scale = Scale::read(&table, &["std", "sigma_b", "bound", "preset"]);
+    table.finish()?;
+    let (key, scale) = scale.only(value, "`std`, `sigma_b`, `bound`, `preset`")?;
+    let law = match key {
+        "std" | "sigma_b" => {
+            let std = scale.non_negative()?;
+            Law { ensemble: chosen.unwrap_or_else(|| Arc::new(Gaussian)), std }
+        }
+        "bound" => uniform_law(&scale, chosen.as_deref())?,
+        _ => match names::canonical(scale.string()?).as_str() {
+            "torch" | "pytorch" | "default" => {
+                let std = (3.0 * fan_in as f64).sqrt().recip();
+                Law { ensemble: chosen.unwrap_or_else(|| Arc::new(Uniform)), std }
+            }
+            "zero" | "zeros" | "none" => return Ok(None),
+            other => {
+                let suggestion = names::suggestion(other, ["torch", "zero"]);
+                return Err(scale.wrong(format!("is the unknown preset \"{other}\": {suggestion}")));
+            }
+        },
+    };
+    Ok(Some(law).filter(|law| law.std > 0.0))
+}
+
+fn ensemble_key(table: &Table<'_>) -> Result<Option<Arc<dyn Ensemble>>, SpecError> {
+    table
+        .get("ensemble")
+        .map(|value| ensemble::by_name(value.string()?).map_err(|error| value.wrong(format!("is {error}"))))
+        .transpose()
+}
+
+/// A bound belongs to the uniform ensemble: U(-bound, bound) has standard deviation bound / sqrt 3.
+fn uniform_law(bound: &Value<'_>, chosen: Option<&dyn Ensemble>) -> Result<Law, SpecError> {
+    if let Some(other) = chosen.filter(|ensemble| ensemble.name() != "uniform") {
+        return Err(bound.wrong(format!("belongs to the uniform ensemble, not to {}: use `std`", other.name())));
+    }
+    Ok(Law { ensemble: Arc::new(Uniform), std: bound.positive()? / 3f64.sqrt() })
+}
+
+fn data(table: &Table<'_>, input: usize, file: &Path) -> Result<DataSpec, SpecError> {
+    let kind = table.get("kind");
+    let path = table.get("path");
+    let batch_value = table.get("batch");
+    let batch = batch_value.as_ref().map(|value| value.integer(1, MAX_BATCH)).transpose()?;
+    table.finish()?;
+    let kind_name = kind.as_ref().map(|value| value.string().map(names::canonical)).transpose()?;
+    let fits = |rows: usize, what: &str, place: &Value<'_>| {
+        if rows == input {
+            Ok(())
+        } else {
+            Err(place.wrong(format!("has {rows} {what}, but network.input is {input}: make them equal")))
+        }
+    };
+    match (kind_name.as_deref(), kind, path) {
+        (None | Some("file"), _, Some(path)) => {
+            let target = file.parent().unwrap_or(Path::new("")).join(path.string()?);
+            let inputs = given_inputs(&target).map_err(|source| SpecError::Data { place: path.place(), source })?;
+            fits(inputs.nrows(), "features per sample", &path)?;
+            let inputs = match (batch, &batch_value) {
+                (Some(batch), Some(value)) if batch as usize > inputs.ncols() => {
+                    return Err(value.wrong(format!("is {batch}, but the file holds {} samples", inputs.ncols())));
+                }
+                (Some(batch), _) => inputs.columns(0, batch as usize).into_owned(),
+                (None, _) => inputs,
+            };
+            let origin = path.string()?.to_owned();
+            Ok(DataSpec { batch: inputs.ncols(), source: DataSource::Given { inputs: Arc::new(inputs), origin } })
+        }
+        (Some(kind), _, Some(path)) => Err(path.wrong(format!("does not go with kind = \"{kind}\": remove one"))),
+        (None | Some("gaussian" | "normal"), _, None) => {
+            Ok(DataSpec { batch: batch.unwrap_or(1) as usize, source: DataSource::Gaussian })
+        }
+        (Some("digits"), Some(kind), None) => {
+            let batch = batch.unwrap_or(1) as usize;
+            let inputs = digits(batch).ok_or_else(|| {
+                batch_value.as_ref().unwrap_or(&kind).wrong(format!("is {batch}; there are 1797 digits"))
+            })?;
+            fits(inputs.nrows(), "pixels per digit", &kind)?;
+            let origin = "handwritten digits".to_owned();
+            Ok(DataSpec { batch, source: DataSource::Given { inputs: Arc::new(inputs), origin } })
+        }
+        (Some("file"), Some(kind), None) => Err(kind.wrong("is \"file\": give its `path`")),
+        (Some(other), Some(kind), None) => {
+            let suggestion = names::suggestion(other, ["gaussian", "digits", "file"]);
+            Err(kind.wrong(format!("is the unknown source \"{other}\": {suggestion}")))
+        }
+        (Some(_), None, None) => unreachable!("a kind name comes from a kind"),
+    }
+}
+
+fn loss(table: &Table<'_>) -> Result<Loss, SpecError> {
+    let kind = table.require("kind", ": \"sum\", \"random\" or \"mse\"")?;
+    table.finish()?;
+    let wanted = names::canonical(kind.string()?);
+    Loss::ALL.iter().find(|(name, _)| *name == wanted).map(|(_, loss)| *loss).ok_or_else(|| {
+        let suggestion = names::suggestion(&wanted, Loss::ALL.iter().map(|(name, _)| *name));
+        kind.wrong(format!("is the unknown loss \"{wanted}\": {suggestion}"))
+    })
+}
+
+fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {
+    let quantities = match table.get("quantities") {
+        None => Quantity::ALL.to_vec(),
+        Some(list) => {
+            let mut quantities = Vec::new();
+            for value in list.array()? {
+                let wanted = names::canonical(value.string()?);
+                let quantity =
+                    Quantity::ALL.into_iter().find(|quantity| names::canonical(quantity.name()) == wanted);
+                quantities.push(quantity.ok_or_else(|| {
+                    let suggestion = names::suggestion(&wanted, Quantity::ALL.map(Quantity::name));
+                    value.wrong(format!("holds the unknown quantity \"{wanted}\": {suggestion}"))
+                })?);
+            }
+            if quantities.is_empty() {
+                return Err(list.wrong("is empty; leave it out to measure everything"));
+            }
+            quantities.sort_unstable();
+            quantities.dedup();
+            quantities
+        }
+    };
+    // A standard error needs two trials.
+    let trials = table.get("trials").map_or(Ok(200), |value| value.integer(2, MAX_TRIALS))? as usize;
+    table.finish()?;
+    Ok(MeasureSpec { quantities, trials })
+}

@@ -1,0 +1,154 @@
+//! A TOML table that is read key by key and complains about what is left.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::SpecError;
+use super::error::Place;
+use crate::names;
+
+/// The text that spans refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub file: &'a Path,
+    pub text: &'a str,
+}
+
+impl Source<'_> {
+    pub fn place(self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        Place { file: self.file.to_owned(), line: before.matches('\n').count() + 1 }
+    }
+}
+
+/// One table; remembers which keys were asked for.
+pub(super) struct Table<'a> {
+    source: Source<'a>,
+    name: String,
+    offset: usize,
+    table: &'a DeTable<'a>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+/// One value with its key, for messages.
+pub(super) struct Value<'a> {
+    source: Source<'a>,
+    key: String,
+    value: &'a Spanned<DeValue<'a>>,
+}
+
+impl<'a> Table<'a> {
+    /// `name` as it appears in messages: `the file`, `[network]`, `network.weights`.
+    pub fn new(source: Source<'a>, name: &str, offset: usize, table: &'a DeTable<'a>) -> Self {
+        Self { source, name: name.to_owned(), offset, table, known: RefCell::default() }
+    }
+
+    /// The value of a key, if it is there. Asking makes the key known.
+    pub fn get(&self, key: &'static str) -> Option<Value<'a>> {
+        self.known.borrow_mut().push(key);
+        let prefix = self.name.trim_start_matches('[').trim_end_matches(']');
+        let full = if prefix.contains(' ') { key.to_owned() } else { format!("{prefix}.{key}") };
+        self.table.get(key).map(|value| Value { source: self.source, key: full, value })
+    }
+
+    /// The value of a key that must be there.
+    pub fn require(&self, key: &'static str, hint: &'static str) -> Result<Value<'a>, SpecError> {
+        self.get(key).ok_or_else(|| SpecError::MissingKey {
+            place: self.place(),
+            table: self.name.clone(),
+            key,
+            hint,
+        })
+    }
+
+    /// Where the table begins.
+    pub fn place(&self) -> Place {
+        self.source.place(self.offset)
+    }
+
+    /// Refuses every key that was never asked for.
+    pub fn finish(&self) -> Result<(), SpecError> {
+        let known = self.known.borrow();
+        let unknown = self.table.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref()));
+        match unknown {
+            None => Ok(()),
+            Some((key, _)) => Err(SpecError::UnknownKey {
+                place: self.source.place(key.span().start),
+                key: key.get_ref().to_string(),
+                table: self.name.clone(),
+                suggestion: names::suggestion(key.get_ref(), known.iter().copied()),
+            }),
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// An error about this value: `message` continues the sentence that begins with the key.
+    pub fn wrong(&self, message: impl Into<String>) -> SpecError {
+        SpecError::Value { place: self.place(), key: self.key.clone(), message: message.into() }
+    }
+
+    pub fn place(&self) -> Place {
+        self.source.place(self.value.span().start)
+    }
+
+    fn mistyped(&self, expected: &str) -> SpecError {
+        self.wrong(format!("must be {expected}, not a value of type {}", self.value.get_ref().type_str()))
+    }
+
+    pub fn string(&self) -> Result<&'a str, SpecError> {
+        self.value.get_ref().as_str().ok_or_else(|| self.mistyped("a string in quotes"))
+    }
+
+    pub fn table(&self) -> Result<Table<'a>, SpecError> {
+        let name = if self.key.contains('.') { self.key.clone() } else { format!("[{}]", self.key) };
+        let table = self.value.get_ref().as_table().ok_or_else(|| self.mistyped("a table"))?;
+        Ok(Table::new(self.source, &name, self.value.span().start, table))
+    }
+
+    pub fn array(&self) -> Result<Vec<Value<'a>>, SpecError> {
+        let array = self.value.get_ref().as_array().ok_or_else(|| self.mistyped("a list in brackets"))?;
+        let element = |value: &'a Spanned<DeValue<'a>>| Value { source: self.source, key: self.key.clone(), value };
+        Ok(array.iter().map(element).collect())
+    }
+
+    /// An integer within `low..=high`.
+    pub fn integer(&self, low: u64, high: u64) -> Result<u64, SpecError> {
+        let integer = self.value.get_ref().as_integer().ok_or_else(|| self.mistyped("an integer"))?;
+        let digits: String = integer.as_str().chars().filter(|c| *c != '_').collect();
+        i128::from_str_radix(&digits, integer.radix())
+            .ok()
+            .and_then(|value| u64::try_from(value).ok())
+            .filter(|value| (low..=high).contains(value))
+            .ok_or_else(|| self.wrong(format!("is {}; it must be from {low} to {high}", integer.as_str())))
+    }
+
+    /// A finite number; integers count.
+    fn number(&self) -> Result<f64, SpecError> {
+        let text = match self.value.get_ref() {
+            DeValue::Float(float) => float.as_str(),
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+            _ => return Err(self.mistyped("a number")),
+        };
+        let parsed: Option<f64> = text.chars().filter(|c| *c != '_').collect::<String>().parse().ok();
+        parsed.filter(|value| value.is_finite()).ok_or_else(|| self.wrong(format!("is {text}; it must be finite")))
+    }
+
+    /// A number > 0, small enough that its square is finite.
+    pub fn positive(&self) -> Result<f64, SpecError> {
+        let value = self.number()?;
+        if value > 0.0 && (1e-100..=1e100).contains(&value) {
+            Ok(value)
+        } else {
+            Err(self.wrong(format!("is {value}; it must be from 1e-100 to 1e100")))
+        }
+    }
+
+    /// A number >= 0, small enough that its square is finite.
+    pub fn non_negative(&self) -> Result<f64, SpecError> {
+        if self.number()? == 0.0 { Ok(0.0) } else { self.positive() }
+    }
+}

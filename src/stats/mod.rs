@@ -1,0 +1,18 @@
+//! Statistics without domain words.
+//!
+//! - [`Estimate`]: a number with its standard error; confidence intervals; extrapolation in 1/n ([`extrapolate`]).
+//! - [`LogSample`]: positive numbers given by their logarithms: root mean square, log moments, zeros and non-finite values.
+//! - [`Density`]: histogram on a fixed grid, merged over trials.
+//! - [`Stream`]: independent ChaCha streams from (seed, experiment, trial, layer).
+
+mod density;
+mod estimate;
+mod extrapolation;
+mod log_sample;
+mod seed;
+
+pub use density::{Density, Histogram};
+pub use estimate::{Estimate, Interval, normal_quantile, normal_tail};
+pub use extrapolation::{Extrapolation, ExtrapolationError, extrapolate};
+pub use log_sample::{LogSample, LogSummary};
+pub use seed::Stream;

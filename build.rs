@@ -51,18 +51,11 @@ fn openblas_directory() -> Option<PathBuf> {
         .filter(|output| output.status.success())
         .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
         .filter(|directory| holds_library(directory));
-    from_pkg_config.or_else(|| {
-        USUAL_DIRECTORIES
-            .iter()
-            .map(PathBuf::from)
-            .find(|directory| holds_library(directory))
-    })
+    from_pkg_config.or_else(|| USUAL_DIRECTORIES.iter().map(PathBuf::from).find(|directory| holds_library(directory)))
 }
 
 fn holds_library(directory: &Path) -> bool {
-    LIBRARY_FILES
-        .iter()
-        .any(|file| directory.join(file).exists())
+    LIBRARY_FILES.iter().any(|file| directory.join(file).exists())
 }
 
 /// Ends the build with one line. `cargo::error` keeps cargo from printing the script's whole output around it.

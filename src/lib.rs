@@ -1,3 +1,70 @@
-//! test
-#![allow(missing_docs)]
-pub mod linalg; pub mod numeric; pub mod stats; pub mod tensor_file; pub mod names; pub mod activation; pub mod ensemble; pub mod mean_field; pub mod layer; pub mod data; pub mod spec; pub mod network; pub mod measure; pub mod predict; pub mod claims;
+//! `gradspectra` predicts, measures and explains what happens to the gradient of a deep network on its way back.
+//!
+//! It predicts from theory (mean field, random matrices, derivative bounds), measures by real backprop and LAPACK on the CPU,
+//! says where the two agree, and draws it. The command line is documented by `gradspectra --help`; this is the library.
+//!
+//! ```
+//! use gradspectra::{predict::predict, spec::{Quantity, Spec}};
+//!
+//! let lesson = Spec::load("lesson")?;
+//! let predictions = predict(&lesson);
+//! let norm = |layer| predictions.get(Quantity::GradientNorms, layer).and_then(|p| p.value);
+//! let ratio = norm(1).zip(norm(10)).map(|(first, last)| first / last);
+//! assert!((ratio.expect("predicted") - 0.1166).abs() < 1e-4);
+//! # Ok::<(), gradspectra::spec::SpecError>(())
+//! ```
+//!
+//! # The house
+//!
+//! ```text
+//! spec ──► predict ──┐
+//!   │                ├──► claims (verdicts) ──► study ──► report / cli
+//!   └────► measure ──┘
+//! ```
+//!
+//! `predict` and `measure` never import each other: theory that peeks at the experiment proves nothing. They meet in `claims`.
+//! Every module imports from lower floors only; a test reads this table and every path in the source.
+//!
+//! | floor | module | what lives there |
+//! |---|---|---|
+//! | 0 | [`names`] | names that people type: comparison, the nearest known one |
+//! | 0 | [`numeric`] | quadrature, maximisation; no domain words |
+//! | 1 | [`linalg`] | BLAS and LAPACK over nalgebra matrices; the only home of `unsafe` |
+//! | 1 | [`stats`] | estimates, extrapolation, log-scale samples, seed streams |
+//! | 1 | [`tensor_file`] | named tensors from files |
+//! | 2 | [`activation`] | one file per activation; Gaussian expectations |
+//! | 3 | [`ensemble`] | one file per ensemble of weight matrices |
+//! | 3 | [`mean_field`] | kernels of a batch; variance and correlation maps |
+//! | 4 | [`data`] | inputs, recorded reference data |
+//! | 4 | [`layer`] | one file per layer kind: forward, backward, mean-field map |
+//! | 5 | [`spec`] | specification: parsed, checked once, valid from then on |
+//! | 6 | [`network`] | sampled networks, forward and backward pass, hooks, losses, state dicts |
+//! | 6 | [`predict`] | predictions from a specification; one quantity a file |
+//! | 7 | [`measure`] | measurements of a specification; trials in parallel |
+//! | 8 | [`claims`] | prediction against measurement: verdicts, negative controls |
+//! | 9 | [`study`] | predict, measure and compare for one specification |
+//! | 11 | [`report`] | figures, one file each; the page around them |
+//! | 12 | [`cli`] | one file per command |
+//!
+//! One obvious place for each change: an activation, ensemble, preset, claim or figure is one new file and one line in its
+//! registry ([`activation::ACTIVATIONS`], [`ensemble::ENSEMBLES`], [`spec::PRESETS`], [`claims::registry`],
+//! [`report::FIGURES`]).
+
+pub mod activation;
+pub mod claims;
+pub mod cli;
+pub mod data;
+pub mod ensemble;
+pub mod layer;
+pub mod linalg;
+pub mod mean_field;
+pub mod measure;
+pub mod names;
+pub mod network;
+pub mod numeric;
+pub mod predict;
+pub mod report;
+pub mod spec;
+pub mod stats;
+pub mod study;
+pub mod tensor_file;

@@ -1,5 +1,8 @@
 //! Bounds of a derivative.
 
+/// A unit is saturated where `0 < |phi'| < SATURATION sup |phi'|`: it passes almost nothing of a gradient.
+pub const SATURATION: f64 = 0.05;
+
 /// Where a supremum is attained.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attained {

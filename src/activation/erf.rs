@@ -56,10 +56,11 @@ impl Activation for Erf {
         // (1 + 2 q1)(1 + 2 q2) - 4 k^2, without the cancellation at c = 1.
         let remainder = 1.0 + 2.0 * (pair.q1 + pair.q2) + 4.0 * product * s * s;
         // asin(x / sqrt(x^2 + y^2)) = atan2(x, y): accurate where asin is steep.
-        PairMoments {
-            phi: 2.0 / PI * (2.0 * k).atan2(remainder.sqrt()),
-            dphi: 4.0 / PI / remainder.sqrt(),
-        }
+        PairMoments { phi: 2.0 / PI * (2.0 * k).atan2(remainder.sqrt()), dphi: 4.0 / PI / remainder.sqrt() }
+    }
+
+    fn has_closed_form_pairs(&self) -> bool {
+        true
     }
 
     fn as_dyn(&self) -> &dyn Activation {

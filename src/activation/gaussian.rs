@@ -195,9 +195,9 @@ mod tests {
 
     #[test]
     fn bivariate_quadrature_meets_the_closed_forms() {
-        for (q1, q2) in [(1e-4, 1e-4), (1.0, 1.0), (0.3, 25.0), (1e4, 1.0), (1e5, 1e5)] {
+        for (q1, q2) in [(1e-4_f64, 1e-4_f64), (1.0, 1.0), (0.3, 25.0), (1e4, 1.0), (1e5, 1e5)] {
             for c in [-1.0, -0.7, 0.0, 0.3, 0.99, 0.999_999, 1.0] {
-                let pair = GaussianPair { q1, q2, covariance: c * (q1 * q2 as f64).sqrt() };
+                let pair = GaussianPair { q1, q2, covariance: c * (q1 * q2).sqrt() };
                 for phi in [&Relu as &dyn Activation, &Erf, &Linear] {
                     let (got, exact) = (pair_moments_by_quadrature(phi, pair), phi.pair_moments(pair));
                     let (a, b) = (phi.moments(q1), phi.moments(q2));

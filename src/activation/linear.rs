@@ -44,6 +44,10 @@ impl Activation for Linear {
         PairMoments { phi: pair.covariance, dphi: 1.0 }
     }
 
+    fn has_closed_form_pairs(&self) -> bool {
+        true
+    }
+
     fn as_dyn(&self) -> &dyn Activation {
         self
     }

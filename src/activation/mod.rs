@@ -7,6 +7,7 @@
 mod bounds;
 mod erf;
 pub mod gaussian;
+mod hermite;
 mod linear;
 mod relu;
 mod sigmoid;
@@ -15,9 +16,10 @@ mod tanh;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-pub use bounds::{Attained, DerivativeBounds};
+pub use bounds::{Attained, DerivativeBounds, SATURATION};
 pub use erf::Erf;
 pub use gaussian::{GaussianMoments, GaussianPair, PairMoments};
+pub use hermite::HermiteSeries;
 pub use linear::Linear;
 pub use relu::Relu;
 pub use sigmoid::Sigmoid;
@@ -60,6 +62,12 @@ pub trait Activation: Debug + Send + Sync {
     /// Error at most 1e-12 of the expectation of the absolute value, for q in [0, 1e6].
     fn moments(&self, q: f64) -> GaussianMoments {
         gaussian::moments_by_quadrature(self.as_dyn(), q)
+    }
+
+    /// Whether [`Activation::pair_moments`] is a closed form; by quadrature a pair takes milliseconds, and many pairs are
+    /// better served by a [`HermiteSeries`].
+    fn has_closed_form_pairs(&self) -> bool {
+        false
     }
 
     /// E phi(u) phi(v) and E phi'(u) phi'(v) over a centred Gaussian pair; accuracy as [`Activation::moments`].
@@ -118,9 +126,7 @@ pub fn by_name(name: &str) -> Result<Arc<dyn Activation>, UnknownActivation> {
     let wanted = names::canonical(name);
     ACTIVATIONS
         .iter()
-        .find(|entry| {
-            std::iter::once(&entry.name).chain(entry.aliases).any(|known| names::canonical(known) == wanted)
-        })
+        .find(|entry| std::iter::once(&entry.name).chain(entry.aliases).any(|known| names::canonical(known) == wanted))
         .map(|entry| (entry.make)())
         .ok_or_else(|| UnknownActivation {
             given: name.to_owned(),

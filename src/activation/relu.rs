@@ -73,6 +73,10 @@ impl Activation for Relu {
         }
     }
 
+    fn has_closed_form_pairs(&self) -> bool {
+        true
+    }
+
     fn as_dyn(&self) -> &dyn Activation {
         self
     }

@@ -34,7 +34,8 @@ impl Claim for DerivativeSup {
         let predicted = self.0.derivative_bounds().sup_abs;
         let sup = |scale: f64| maximize(|x| (scale * self.0.derivative(scale * x)).abs(), -RANGE, RANGE, 80_000).value;
         let measured = sup(1.0);
-        let judged = |value: f64| decide(Estimate { value: value - predicted, standard_error: 0.0 }, STATED_ERROR, 0.99);
+        let judged =
+            |value: f64| decide(Estimate { value: value - predicted, standard_error: 0.0 }, STATED_ERROR, 0.99);
         let control = ControlResult {
             mistake: "the input scaled by 1.02".to_owned(),
             predicted,

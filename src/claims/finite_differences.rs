@@ -65,7 +65,10 @@ impl Claim for FiniteDifferences {
     }
 
     fn statement(&self) -> String {
-        format!("Backprop through {} gives the slope of the loss in every direction of parameter and input space", self.0.name())
+        format!(
+            "Backprop through {} gives the slope of the loss in every direction of parameter and input space",
+            self.0.name()
+        )
     }
 
     fn run(&self, _progress: &dyn Progress) -> Result<ClaimResult, ClaimError> {

@@ -11,7 +11,7 @@ use crate::spec::{Quantity, Spec};
 use crate::stats::{Estimate, Interval, extrapolate};
 
 /// The relative size of the nearest mistake: sigma_w this much too large.
-const MISTAKE: f64 = 1.05;
+const MISTAKE: f64 = 1.03;
 
 /// Networks at least this wide are compared with narrower ones, since wider ones cost more than they tell.
 const WIDE: usize = 200;
@@ -171,10 +171,11 @@ pub fn judge_measured(
     let floor = if quantity.is_logarithmic() { MISTAKE.log10() } else { MISTAKE - 1.0 };
     let largest = |shifts: &[f64]| shifts.iter().map(|shift| shift.abs()).fold(0.0, f64::max);
     let sigma_w_shift = largest(&mistakes[0].shifts);
+    let percent = (100.0 * (MISTAKE - 1.0)).round();
     let (stated_error, resolution) = if sigma_w_shift > floor {
-        (0.5 * sigma_w_shift, format!("half of the largest shift over the layers when sigma_w is {} %", percent()))
+        (0.5 * sigma_w_shift, format!("half of the largest shift over the layers when sigma_w is {percent} % off"))
     } else {
-        (0.5 * floor, format!("half of a {} % (sigma_w hardly matters for this quantity)", percent()))
+        (0.5 * floor, format!("half of {percent} % (sigma_w hardly matters for this quantity)"))
     };
 
     let mut widths = Vec::new();
@@ -246,10 +247,6 @@ pub fn judge_measured(
     })
 }
 
-fn percent() -> String {
-    format!("{:.0}", 100.0 * (MISTAKE - 1.0)) + " % off"
-}
-
 /// A plausible mistake and what it does to the predictions.
 struct Mistake {
     what: String,
@@ -270,8 +267,10 @@ fn mistakes(spec: &Spec, quantity: Quantity, right: &Predictions, layers: &[usiz
             .collect()
     };
     let scaled = predict(&spec.with_sigma_w_scaled(MISTAKE));
-    let mut mistakes =
-        vec![Mistake { what: format!("sigma_w {:.0} % too large", 100.0 * (MISTAKE - 1.0)), shifts: shifts(&scaled, 0.0) }];
+    let mut mistakes = vec![Mistake {
+        what: format!("sigma_w {:.0} % too large", 100.0 * (MISTAKE - 1.0)),
+        shifts: shifts(&scaled, 0.0),
+    }];
     let gradients = matches!(quantity, Quantity::GradientNorms | Quantity::BiasGradientNorms);
     if gradients && spec.data.batch > 1 {
         // Without cross terms the squared norm of the batch is the sum of the samples' own: that of one, times B.

@@ -6,7 +6,7 @@ pub const PYTORCH_LESSON_LAYERS: usize = 10;
 /// Per layer the natural logarithms of the Frobenius norms of the weight gradient in 1,000 independent draws of the
 /// lesson's network by PyTorch 2.15 (single precision, seeds 0 to 999).
 pub fn pytorch_lesson_ln_norms() -> Vec<Vec<f64>> {
-    let mut layers = vec![Vec::with_capacity(1000); PYTORCH_LESSON_LAYERS];
+    let mut layers: Vec<Vec<f64>> = vec![Vec::new(); PYTORCH_LESSON_LAYERS];
     for line in include_str!("lesson_pytorch_gradients.csv").lines().skip(1) {
         for (layer, field) in layers.iter_mut().zip(line.split(',').skip(1)) {
             let norm: f64 = field.parse().expect("the embedded table holds numbers only: a test reads it whole");

@@ -24,17 +24,12 @@ impl Ensemble for Gaussian {
         true
     }
 
-    fn sample(
-        &self,
-        rows: usize,
-        columns: usize,
-        std: f64,
-        generator: &mut ChaCha8Rng,
-    ) -> Result<DMatrix<f64>, LinalgError> {
-        let entries: Vec<f64> = (0..rows * columns)
-            .map(|_| std * <StandardNormal as Distribution<f64>>::sample(&StandardNormal, generator))
-            .collect();
-        Ok(DMatrix::from_vec(rows, columns, entries))
+    fn fill(&self, matrix: &mut DMatrix<f64>, std: f64, generator: &mut ChaCha8Rng) -> Result<(), LinalgError> {
+        for entry in matrix.as_mut_slice() {
+            let standard: f64 = StandardNormal.sample(generator);
+            *entry = std * standard;
+        }
+        Ok(())
     }
 }
 

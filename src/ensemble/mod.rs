@@ -30,18 +30,29 @@ pub trait Ensemble: Debug + Send + Sync {
     /// Whether the entries are independent of each other: then a vector of them is a law of biases too.
     fn independent_entries(&self) -> bool;
 
-    /// A `rows x columns` matrix with `E W_ij^2 = std^2`.
+    /// Overwrites a matrix by a draw with `E W_ij^2 = std^2`.
     ///
     /// # Errors
     ///
     /// [`LinalgError`] from the LAPACK routine of an ensemble that needs one.
+    fn fill(&self, matrix: &mut DMatrix<f64>, std: f64, generator: &mut ChaCha8Rng) -> Result<(), LinalgError>;
+
+    /// A `rows x columns` matrix with `E W_ij^2 = std^2`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ensemble::fill`].
     fn sample(
         &self,
         rows: usize,
         columns: usize,
         std: f64,
         generator: &mut ChaCha8Rng,
-    ) -> Result<DMatrix<f64>, LinalgError>;
+    ) -> Result<DMatrix<f64>, LinalgError> {
+        let mut matrix = DMatrix::zeros(rows, columns);
+        self.fill(&mut matrix, std, generator)?;
+        Ok(matrix)
+    }
 }
 
 /// One line of the registry.
@@ -81,9 +92,7 @@ pub fn by_name(name: &str) -> Result<Arc<dyn Ensemble>, UnknownEnsemble> {
     let wanted = names::canonical(name);
     ENSEMBLES
         .iter()
-        .find(|entry| {
-            std::iter::once(&entry.name).chain(entry.aliases).any(|known| names::canonical(known) == wanted)
-        })
+        .find(|entry| std::iter::once(&entry.name).chain(entry.aliases).any(|known| names::canonical(known) == wanted))
         .map(|entry| (entry.make)())
         .ok_or_else(|| UnknownEnsemble {
             given: name.to_owned(),

@@ -29,17 +29,17 @@ impl Ensemble for Orthogonal {
         false
     }
 
-    fn sample(
-        &self,
-        rows: usize,
-        columns: usize,
-        std: f64,
-        generator: &mut ChaCha8Rng,
-    ) -> Result<DMatrix<f64>, LinalgError> {
+    fn fill(&self, matrix: &mut DMatrix<f64>, std: f64, generator: &mut ChaCha8Rng) -> Result<(), LinalgError> {
+        let (rows, columns) = matrix.shape();
         let (long, short) = (rows.max(columns), rows.min(columns));
         let q = orthonormal_columns(Gaussian.sample(long, short, 1.0, generator)?)?;
         let scaled = q * (std * (long as f64).sqrt());
-        Ok(if rows < columns { scaled.transpose() } else { scaled })
+        if rows < columns {
+            scaled.transpose_to(matrix);
+        } else {
+            matrix.copy_from(&scaled);
+        }
+        Ok(())
     }
 }
 

@@ -24,21 +24,13 @@ impl Ensemble for Uniform {
         true
     }
 
-    fn sample(
-        &self,
-        rows: usize,
-        columns: usize,
-        std: f64,
-        generator: &mut ChaCha8Rng,
-    ) -> Result<DMatrix<f64>, LinalgError> {
+    fn fill(&self, matrix: &mut DMatrix<f64>, std: f64, generator: &mut ChaCha8Rng) -> Result<(), LinalgError> {
         let bound = 3f64.sqrt() * std;
-        let entries: Vec<f64> = (0..rows * columns)
-            .map(|_| {
-                let unit: f64 = StandardUniform.sample(generator);
-                bound * (2.0 * unit - 1.0)
-            })
-            .collect();
-        Ok(DMatrix::from_vec(rows, columns, entries))
+        for entry in matrix.as_mut_slice() {
+            let unit: f64 = StandardUniform.sample(generator);
+            *entry = bound * (2.0 * unit - 1.0);
+        }
+        Ok(())
     }
 }
 

@@ -5,38 +5,36 @@ use nalgebra::{DMatrix, DVector};
 use crate::linalg::{Real, Transpose, gemm};
 use crate::mean_field::ScaledKernel;
 
-/// Forward pass: `H = W X + b 1^T`, n_out x B. 2 n_out n_in B operations.
-pub fn forward<T: Real>(weight: &DMatrix<T>, bias: Option<&DVector<T>>, input: &DMatrix<T>) -> DMatrix<T> {
+/// Forward pass: `H = W X + b 1^T`, n_out x B, into `output`. 2 n_out n_in B operations.
+pub fn forward<T: Real>(weight: &DMatrix<T>, bias: Option<&DVector<T>>, input: &DMatrix<T>, output: &mut DMatrix<T>) {
     let one = T::from_f64(1.0);
-    let (mut output, beta) = match bias {
-        Some(bias) => (DMatrix::from_fn(weight.nrows(), input.ncols(), |i, _| bias[i]), one),
-        None => (DMatrix::from_element(weight.nrows(), input.ncols(), T::default()), T::default()),
+    let beta = match bias {
+        Some(bias) => {
+            output.column_iter_mut().for_each(|mut sample| sample.copy_from(bias));
+            one
+        }
+        None => T::default(),
     };
-    gemm(one, (Transpose::No, weight), (Transpose::No, input), beta, &mut output);
-    output
+    gemm(one, (Transpose::No, weight), (Transpose::No, input), beta, output);
 }
 
-/// Gradient with respect to the weight: `dL/dW = Delta X^T`, n_out x n_in, summed over the batch. 2 n_out n_in B operations.
-pub fn weight_gradient<T: Real>(delta: &DMatrix<T>, input: &DMatrix<T>) -> DMatrix<T> {
-    let mut gradient = DMatrix::from_element(delta.nrows(), input.nrows(), T::default());
-    gemm(T::from_f64(1.0), (Transpose::No, delta), (Transpose::Yes, input), T::default(), &mut gradient);
-    gradient
+/// Gradient with respect to the weight: `dL/dW = Delta X^T`, n_out x n_in, summed over the batch, into `gradient`.
+/// 2 n_out n_in B operations.
+pub fn weight_gradient<T: Real>(delta: &DMatrix<T>, input: &DMatrix<T>, gradient: &mut DMatrix<T>) {
+    gemm(T::from_f64(1.0), (Transpose::No, delta), (Transpose::Yes, input), T::default(), gradient);
 }
 
-/// Gradient with respect to the bias: the row sums of `Delta`.
-pub fn bias_gradient<T: Real>(delta: &DMatrix<T>) -> DVector<T> {
-    let mut gradient = DVector::from_element(delta.nrows(), T::default());
+/// Gradient with respect to the bias: the row sums of `Delta`, into `gradient`.
+pub fn bias_gradient<T: Real>(delta: &DMatrix<T>, gradient: &mut DVector<T>) {
+    gradient.fill(T::default());
     for sample in delta.column_iter() {
-        gradient += sample;
+        *gradient += sample;
     }
-    gradient
 }
 
-/// Gradient with respect to the input: `dL/dX = W^T Delta`, n_in x B. 2 n_out n_in B operations.
-pub fn input_gradient<T: Real>(weight: &DMatrix<T>, delta: &DMatrix<T>) -> DMatrix<T> {
-    let mut gradient = DMatrix::from_element(weight.ncols(), delta.ncols(), T::default());
-    gemm(T::from_f64(1.0), (Transpose::Yes, weight), (Transpose::No, delta), T::default(), &mut gradient);
-    gradient
+/// Gradient with respect to the input: `dL/dX = W^T Delta`, n_in x B, into `gradient`. 2 n_out n_in B operations.
+pub fn input_gradient<T: Real>(weight: &DMatrix<T>, delta: &DMatrix<T>, gradient: &mut DMatrix<T>) {
+    gemm(T::from_f64(1.0), (Transpose::Yes, weight), (Transpose::No, delta), T::default(), gradient);
 }
 
 /// Mean-field forward map: `Q = sigma_w^2 K + sigma_b^2`, with K the input kernel per unit and
@@ -68,12 +66,20 @@ mod tests {
         let w = DMatrix::from_row_slice(2, 3, &[1.0, 2.0, 3.0, -1.0, 0.0, 1.0]);
         let b = DVector::from_row_slice(&[10.0, 20.0]);
         let x = DMatrix::from_row_slice(3, 2, &[1.0, 0.0, 0.0, 1.0, 2.0, 0.0]);
-        assert_eq!(forward(&w, Some(&b), &x), DMatrix::from_row_slice(2, 2, &[17.0, 12.0, 21.0, 20.0]));
-        assert_eq!(forward(&w, None, &x), DMatrix::from_row_slice(2, 2, &[7.0, 2.0, 1.0, 0.0]));
+        // Buffers hold NaN: whatever is not overwritten shows.
+        let buffer = |rows, columns| DMatrix::from_element(rows, columns, f64::NAN);
+        let mut h = buffer(2, 2);
+        forward(&w, Some(&b), &x, &mut h);
+        assert_eq!(h, DMatrix::from_row_slice(2, 2, &[17.0, 12.0, 21.0, 20.0]));
+        forward(&w, None, &x, &mut h);
+        assert_eq!(h, DMatrix::from_row_slice(2, 2, &[7.0, 2.0, 1.0, 0.0]));
         let delta = DMatrix::from_row_slice(2, 2, &[1.0, 2.0, 0.0, -1.0]);
-        assert_eq!(weight_gradient(&delta, &x), &delta * x.transpose());
-        assert_eq!(input_gradient(&w, &delta), w.transpose() * &delta);
-        assert_eq!(bias_gradient(&delta), DVector::from_row_slice(&[3.0, -1.0]));
+        let (mut dw, mut dx, mut db) = (buffer(2, 3), buffer(3, 2), DVector::from_element(2, f64::NAN));
+        weight_gradient(&delta, &x, &mut dw);
+        input_gradient(&w, &delta, &mut dx);
+        bias_gradient(&delta, &mut db);
+        assert_eq!((dw, dx), (&delta * x.transpose(), w.transpose() * &delta));
+        assert_eq!(db, DVector::from_row_slice(&[3.0, -1.0]));
     }
 
     #[test]

@@ -7,25 +7,20 @@ use crate::linalg::Real;
 
 pub use crate::mean_field::{ActivationMaps, activation_maps as moment_map};
 
-/// Values and slopes of an activation on a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Activated<T: Real> {
-    /// `phi(H)`.
-    pub output: DMatrix<T>,
-    /// `phi'(H)`.
-    pub slope: DMatrix<T>,
-}
-
-/// Forward pass: `phi(H)` and, in the same sweep, `phi'(H)` for the way back. Evaluated in `f64`, rounded once.
-pub fn forward<T: Real>(phi: &dyn Activation, pre_activation: &DMatrix<T>) -> Activated<T> {
-    let mut output = pre_activation.clone();
-    let mut slope = pre_activation.clone();
-    for (x, d) in output.as_mut_slice().iter_mut().zip(slope.as_mut_slice()) {
-        let (value, derivative) = phi.value_and_derivative(x.to_f64());
+/// Forward pass: `phi(H)` into `output` and, in the same sweep, `phi'(H)` into `slope` for the way back. Evaluated in
+/// `f64`, rounded once.
+pub fn forward<T: Real>(
+    phi: &dyn Activation,
+    pre_activation: &DMatrix<T>,
+    output: &mut DMatrix<T>,
+    slope: &mut DMatrix<T>,
+) {
+    let targets = output.as_mut_slice().iter_mut().zip(slope.as_mut_slice());
+    for (h, (x, d)) in pre_activation.as_slice().iter().zip(targets) {
+        let (value, derivative) = phi.value_and_derivative(h.to_f64());
         *x = T::from_f64(value);
         *d = T::from_f64(derivative);
     }
-    Activated { output, slope }
 }
 
 /// Backward pass: `Delta = phi'(H) o G`, in place on G.
@@ -41,10 +36,11 @@ mod tests {
     #[test]
     fn relu_on_a_batch() {
         let h = DMatrix::from_row_slice(2, 2, &[1.5_f32, -2.0, 0.0, 3.0]);
-        let activated = forward(&Relu, &h);
-        assert_eq!(activated.output, DMatrix::from_row_slice(2, 2, &[1.5, 0.0, 0.0, 3.0]));
+        let (mut output, mut slope) = (h.clone(), h.clone());
+        forward(&Relu, &h, &mut output, &mut slope);
+        assert_eq!(output, DMatrix::from_row_slice(2, 2, &[1.5, 0.0, 0.0, 3.0]));
         let mut gradient = DMatrix::from_element(2, 2, 2.0_f32);
-        backward(&activated.slope, &mut gradient);
+        backward(&slope, &mut gradient);
         assert_eq!(gradient, DMatrix::from_row_slice(2, 2, &[2.0, 0.0, 0.0, 2.0]));
     }
 }

@@ -46,12 +46,7 @@ pub fn gemm<T: Real>(
 ) {
     let (m, k) = op_a.shape(a);
     let (k_b, n) = op_b.shape(b);
-    assert!(
-        k == k_b && c.shape() == (m, n),
-        "product of {m} x {k} and {k_b} x {n} into {} x {}",
-        c.nrows(),
-        c.ncols()
-    );
+    assert!(k == k_b && c.shape() == (m, n), "product of {m} x {k} and {k_b} x {n} into {} x {}", c.nrows(), c.ncols());
     // A BLAS leading dimension is at least 1, also for an empty matrix.
     let int = |value: usize| i32::try_from(value.max(1)).expect("callers stay below 2^31 rows: checked by the spec");
     if m == 0 || n == 0 {

@@ -25,7 +25,7 @@ use super::Real;
 /// ```
 pub fn ln_norm<T: Real>(entries: &[T]) -> f64 {
     // The plain sum of squares is right unless it leaves the range in which no square was rounded to a subnormal.
-    let plain: f64 = entries.iter().map(|entry| entry.to_f64() * entry.to_f64()).sum();
+    let plain = sum_of_squares(entries);
     if plain.is_finite() && plain > 1e-280 {
         return 0.5 * plain.ln();
     }
@@ -45,6 +45,19 @@ pub fn ln_norm<T: Real>(entries: &[T]) -> f64 {
     }
     let scaled: f64 = entries.iter().map(|entry| (entry.to_f64() / largest).powi(2)).sum();
     largest.ln() + 0.5 * scaled.ln()
+}
+
+/// Eight partial sums: one would wait for the latency of every addition.
+fn sum_of_squares<T: Real>(entries: &[T]) -> f64 {
+    let (blocks, rest) = entries.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for block in blocks {
+        for (lane, entry) in lanes.iter_mut().zip(block) {
+            *lane += entry.to_f64() * entry.to_f64();
+        }
+    }
+    let tail: f64 = rest.iter().map(|entry| entry.to_f64() * entry.to_f64()).sum();
+    lanes.iter().sum::<f64>() + tail
 }
 
 #[cfg(test)]

@@ -54,7 +54,18 @@ macro_rules! real {
                 // matrices themselves and asserts that the shapes chain, so BLAS stays inside the three slices.
                 unsafe {
                     $gemm(
-                        ta, tb, m, n, k, call.alpha, call.a, call.leading_a, call.b, call.leading_b, call.beta, call.c,
+                        ta,
+                        tb,
+                        m,
+                        n,
+                        k,
+                        call.alpha,
+                        call.a,
+                        call.leading_a,
+                        call.b,
+                        call.leading_b,
+                        call.beta,
+                        call.c,
                         call.leading_c,
                     );
                 }

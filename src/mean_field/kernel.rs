@@ -3,6 +3,8 @@
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
+use crate::activation::GaussianPair;
+
 /// A symmetric B x B matrix over the samples of a batch.
 ///
 /// Samples that are drawn independently from one law are exchangeable: their expected kernel has one diagonal and one
@@ -107,19 +109,32 @@ impl Kernel {
         }
     }
 
-    /// Two kernels at once from a function of (A_aa, A_bb, A_ab), evaluated once per distinct entry and in parallel.
-    pub fn map_pairs(&self, function: impl Fn(f64, f64, f64) -> [f64; 2] + Sync) -> [Self; 2] {
+    /// Two kernels at once from a function of a pair of samples, evaluated once per distinct entry and in parallel.
+    ///
+    /// `prepare` sees a diagonal entry and makes what the function needs to know of a sample; it is called once a sample.
+    pub fn map_pairs<S: Send + Sync>(
+        &self,
+        prepare: impl Fn(f64) -> S + Sync,
+        function: impl Fn(&S, &S, GaussianPair) -> [f64; 2] + Sync,
+    ) -> [Self; 2] {
         match self {
             Self::Exchangeable { batch, diagonal, off_diagonal } => {
-                let on = function(*diagonal, *diagonal, *diagonal);
-                let off = if *batch > 1 { function(*diagonal, *diagonal, *off_diagonal) } else { on };
+                let sample = prepare(*diagonal);
+                let at =
+                    |covariance| function(&sample, &sample, GaussianPair { q1: *diagonal, q2: *diagonal, covariance });
+                let on = at(*diagonal);
+                let off = if *batch > 1 { at(*off_diagonal) } else { on };
                 [0, 1].map(|i| Self::Exchangeable { batch: *batch, diagonal: on[i], off_diagonal: off[i] })
             }
             Self::Full(matrix) => {
                 let batch = matrix.nrows();
+                let samples: Vec<S> = (0..batch).into_par_iter().map(|a| prepare(matrix[(a, a)])).collect();
                 let pairs: Vec<(usize, usize)> = (0..batch).flat_map(|a| (0..=a).map(move |b| (a, b))).collect();
-                let values: Vec<[f64; 2]> =
-                    pairs.par_iter().map(|&(a, b)| function(matrix[(a, a)], matrix[(b, b)], matrix[(a, b)])).collect();
+                let entry = |&(a, b): &(usize, usize)| {
+                    let pair = GaussianPair { q1: matrix[(a, a)], q2: matrix[(b, b)], covariance: matrix[(a, b)] };
+                    function(&samples[a], &samples[b], pair)
+                };
+                let values: Vec<[f64; 2]> = pairs.par_iter().map(entry).collect();
                 [0, 1].map(|i| {
                     let mut mapped = DMatrix::zeros(batch, batch);
                     for (&(a, b), value) in pairs.iter().zip(&values) {
@@ -198,14 +213,16 @@ mod tests {
     fn the_exchangeable_form_is_the_full_matrix() {
         let short = Kernel::Exchangeable { batch: 4, diagonal: 2.0, off_diagonal: 0.5 };
         let full = Kernel::Full(short.to_matrix());
-        let function = |a: f64, b: f64, k: f64| [a + b + k, a * b - k];
+        let map = |kernel: &Kernel| {
+            kernel.map_pairs(|q| 2.0 * q, |a, b, pair| [a + b + pair.covariance, pair.q1 * pair.q2 - pair.covariance])
+        };
         assert_eq!(short.sum(), full.sum());
         assert_eq!(short.inner(&short), full.inner(&full));
         assert_eq!(short.mean_off_diagonal(), full.mean_off_diagonal());
         assert_eq!(Kernel::Full(short.hadamard(&short).to_matrix()), full.hadamard(&full));
         assert_eq!(Kernel::Full(short.affine(3.0, 1.0).to_matrix()), full.affine(3.0, 1.0));
-        let mapped = short.map_pairs(function).map(|kernel| Kernel::Full(kernel.to_matrix()));
-        assert_eq!(mapped, full.map_pairs(function));
+        let mapped = map(&short).map(|kernel| Kernel::Full(kernel.to_matrix()));
+        assert_eq!(mapped, map(&full));
     }
 
     #[test]

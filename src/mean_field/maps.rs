@@ -1,7 +1,7 @@
 //! Variance map, correlation map and chi of one activation.
 
 use super::{Kernel, ScaledKernel};
-use crate::activation::{Activation, GaussianPair};
+use crate::activation::{Activation, GaussianPair, HermiteSeries};
 
 /// What an activation does to a Gaussian batch with covariance `Q`.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,11 +50,23 @@ pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel) -> Result<Activat
     if scale * q.kernel.largest_diagonal() > LARGEST_VARIANCE && !phi.is_homogeneous() {
         return Err(ln_largest.exp());
     }
-    let [output, slope] = q.kernel.map_pairs(|q1, q2, covariance| {
-        let moments =
-            phi.pair_moments(GaussianPair { q1: scale * q1, q2: scale * q2, covariance: scale * covariance });
-        [moments.phi, moments.dphi]
-    });
+    // One expansion a sample serves all its pairs; alone it is no slower than the quadrature of a single pair.
+    let expand = q.kernel.batch() > 1 && !phi.has_closed_form_pairs();
+    let largest = q.kernel.largest_diagonal();
+    let longest = expand.then(|| HermiteSeries::new(phi, scale * largest, 0)).flatten();
+    let [output, slope] = q.kernel.map_pairs(
+        |variance| match &longest {
+            Some(longest) if variance == largest => Some(longest.clone()),
+            Some(longest) => HermiteSeries::new(phi, scale * variance, longest.terms()),
+            None => None,
+        },
+        |first, second, pair| {
+            let pair = GaussianPair { q1: scale * pair.q1, q2: scale * pair.q2, covariance: scale * pair.covariance };
+            let by_series = first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
+            let moments = by_series.unwrap_or_else(|| phi.pair_moments(pair));
+            [moments.phi, moments.dphi]
+        },
+    );
     Ok(ActivationMaps { output: ScaledKernel::new(output, q.ln_scale - ln_reference), slope })
 }
 

@@ -89,10 +89,7 @@ pub fn pre_activation_densities(
             },
         );
     progress.end();
-    let layer_density = |(&layer, histogram): (&usize, Histogram)| LayerDensity {
-        layer,
-        trials,
-        density: histogram.density(),
-    };
+    let layer_density =
+        |(&layer, histogram): (&usize, Histogram)| LayerDensity { layer, trials, density: histogram.density() };
     Ok(layers.iter().zip(histograms?).map(layer_density).collect())
 }

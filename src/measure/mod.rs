@@ -14,11 +14,13 @@ pub use density::{LayerDensity, pre_activation_densities};
 pub use progress::{Progress, Silent};
 pub use result::{Measurement, Measurements};
 
-use crate::linalg::{LinalgError, single_threaded_blas};
+use crate::linalg::{LinalgError, Real, single_threaded_blas};
 use crate::network::PassError;
 use crate::spec::{Precision, Quantity, Spec};
 use crate::stats::{Estimate, LogSample, LogSummary, Stream};
-use trial::LayerRecord;
+use trial::{LayerRecord, Workspace};
+
+pub use trial::saturation;
 
 /// Memory above which a measurement is refused rather than left to the system's killer.
 const MEMORY_LIMIT: usize = 16 << 30;
@@ -124,31 +126,43 @@ pub fn ln_gradient_norms(
     Ok((0..spec.network.blocks.len()).map(layer).collect())
 }
 
-fn run_trials(
-    spec: &Spec,
-    experiment: &str,
-    progress: &dyn Progress,
-) -> Result<Vec<Vec<LayerRecord>>, MeasureError> {
+fn run_trials(spec: &Spec, experiment: &str, progress: &dyn Progress) -> Result<Vec<Vec<LayerRecord>>, MeasureError> {
     check_memory(spec)?;
     let _guard = single_threaded_blas();
     let stream = Stream::new(spec.seed, experiment);
     progress.begin(&format!("{}: {} trials", spec.name, spec.measure.trials), spec.measure.trials as u64);
-    let result = (0..spec.measure.trials as u64)
-        .into_par_iter()
-        .map(|trial| {
-            if progress.interrupted() {
-                return Err(MeasureError::Interrupted);
-            }
-            let record = match spec.network.precision {
-                Precision::F64 => trial::run::<f64>(spec, stream.trial(trial)),
-                Precision::F32 => trial::run::<f32>(spec, stream.trial(trial)),
-            };
-            progress.advance(1);
-            record
-        })
-        .collect();
+    let result = match spec.network.precision {
+        Precision::F64 => run_trials_in::<f64>(spec, stream, progress),
+        Precision::F32 => run_trials_in::<f32>(spec, stream, progress),
+    };
     progress.end();
     result
+}
+
+fn run_trials_in<T: Real>(
+    spec: &Spec,
+    stream: Stream,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<LayerRecord>>, MeasureError> {
+    (0..spec.measure.trials as u64)
+        .into_par_iter()
+        .map_init(
+            || None,
+            |workspace: &mut Option<Workspace<T>>, trial| {
+                if progress.interrupted() {
+                    return Err(MeasureError::Interrupted);
+                }
+                let stream = stream.trial(trial);
+                let workspace = match workspace {
+                    Some(workspace) => workspace,
+                    None => workspace.insert(Workspace::new(spec, stream)?),
+                };
+                let record = workspace.run(spec, stream);
+                progress.advance(1);
+                record
+            },
+        )
+        .collect()
 }
 
 fn check_memory(spec: &Spec) -> Result<(), MeasureError> {
@@ -162,11 +176,8 @@ fn check_memory(spec: &Spec) -> Result<(), MeasureError> {
     let parameters = spec.parameters().saturating_mul(2);
     let activations = units.saturating_mul(3).saturating_mul(spec.data.batch);
     let networks = parameters.saturating_add(activations).saturating_mul(entry).saturating_mul(threads);
-    let records = spec
-        .measure
-        .trials
-        .saturating_mul(spec.network.blocks.len())
-        .saturating_mul(size_of::<LayerRecord>());
+    let records =
+        spec.measure.trials.saturating_mul(spec.network.blocks.len()).saturating_mul(size_of::<LayerRecord>());
     let too_large = |what, bytes: usize, advice| MeasureError::TooLarge {
         what,
         gibibytes: bytes as f64 / f64::from(1 << 30),

@@ -3,8 +3,9 @@
 use nalgebra::DMatrix;
 
 use super::MeasureError;
+use crate::activation::SATURATION;
 use crate::linalg::{Real, ln_norm};
-use crate::network::{Hooks, Layers, Network, Parameter, PassError, bind_loss, draw_inputs};
+use crate::network::{BoundLoss, Gradients, Hooks, Layers, Network, Parameter, Tape, bind_loss, draw_inputs};
 use crate::spec::{Quantity, Spec};
 use crate::stats::Stream;
 
@@ -42,63 +43,75 @@ impl LayerRecord {
     }
 }
 
-/// A unit is saturated below this share of sup |phi'|.
-const SATURATION: f64 = 0.05;
-
-/// Runs one trial; the network exists only as long as it takes.
-pub(super) fn run<T: Real>(spec: &Spec, stream: Stream) -> Result<Vec<LayerRecord>, MeasureError> {
-    let network = Network::<T>::sample(spec, stream)?;
-    let input = draw_inputs(spec, stream);
-    let loss = bind_loss(spec, stream);
-    observe(spec, &network, &input, &loss)
+/// The buffers of one thread, reused from trial to trial.
+pub(super) struct Workspace<T: Real> {
+    network: Network<T>,
+    tape: Tape<T>,
+    gradients: Gradients<T>,
 }
 
-fn observe<T: Real>(
-    spec: &Spec,
-    network: &Network<T>,
-    input: &DMatrix<T>,
-    loss: &crate::network::BoundLoss<T>,
-) -> Result<Vec<LayerRecord>, MeasureError> {
-    let asked = |quantity: Quantity| spec.measure.quantities.contains(&quantity);
-    let mut forward = vec![LayerRecord::EMPTY; network.depth()];
-    let mut gradients = vec![[f64::NAN; 2]; network.depth()];
-    let mut hooks = Hooks::new();
-    hooks.on_forward(Layers::All, |event| {
-        let record = &mut forward[event.layer - 1];
-        let h = event.pre_activation;
-        if asked(Quantity::PreActivations) {
-            record.ln_pre_activation_rms = ln_norm(h.as_slice()) - 0.5 * (h.len() as f64).ln();
-        }
-        if asked(Quantity::BatchCorrelations) {
-            record.batch_correlation = batch_correlation(h);
-        }
-        if asked(Quantity::SaturatedFraction) || asked(Quantity::InactiveFraction) {
-            let bound = SATURATION * network.blocks()[event.layer - 1].activation.derivative_bounds().sup_abs;
-            let [saturated, inactive] = saturation(event.slope, bound);
-            record.saturated = saturated;
-            record.inactive = inactive;
-        }
-        Ok(())
-    });
-    hooks.on_parameter_gradient(Layers::All, |event| {
-        let parameter = match event.parameter {
-            Parameter::Weight => 0,
-            Parameter::Bias => 1,
-        };
-        gradients[event.layer - 1][parameter] = ln_norm(event.gradient);
-        Ok(())
-    });
-    let tape = network.forward(input, 0, &mut hooks)?;
-    if asked(Quantity::GradientNorms) || asked(Quantity::BiasGradientNorms) {
-        let evaluated = loss.evaluate(tape.output()).expect("the loss was drawn for this network's outputs");
-        network.backward(&tape, evaluated.gradient, 0, &mut hooks)?;
+impl<T: Real> Workspace<T> {
+    pub fn new(spec: &Spec, stream: Stream) -> Result<Self, MeasureError> {
+        Ok(Self { network: Network::sample(spec, stream)?, tape: Tape::new(), gradients: Gradients::new() })
     }
-    drop(hooks);
-    for (record, [weight, bias]) in forward.iter_mut().zip(gradients) {
-        record.ln_weight_gradient = weight;
-        record.ln_bias_gradient = bias;
+
+    /// Runs one trial: draws a network into the buffers, runs it forward and back, and records what the hooks see.
+    pub fn run(&mut self, spec: &Spec, stream: Stream) -> Result<Vec<LayerRecord>, MeasureError> {
+        self.network.resample(spec, stream)?;
+        let input = draw_inputs(spec, stream);
+        let loss = bind_loss(spec, stream);
+        self.observe(spec, &input, &loss)
     }
-    Ok(forward)
+
+    fn observe(
+        &mut self,
+        spec: &Spec,
+        input: &DMatrix<T>,
+        loss: &BoundLoss<T>,
+    ) -> Result<Vec<LayerRecord>, MeasureError> {
+        let Self { network, tape, gradients } = self;
+        let asked = |quantity: Quantity| spec.measure.quantities.contains(&quantity);
+        let mut records = vec![LayerRecord::EMPTY; network.depth()];
+        let mut norms = vec![[f64::NAN; 2]; network.depth()];
+        let mut hooks = Hooks::new();
+        hooks.on_forward(Layers::All, |event| {
+            let record = &mut records[event.layer - 1];
+            let h = event.pre_activation;
+            if asked(Quantity::PreActivations) {
+                record.ln_pre_activation_rms = ln_norm(h.as_slice()) - 0.5 * (h.len() as f64).ln();
+            }
+            if asked(Quantity::BatchCorrelations) {
+                record.batch_correlation = batch_correlation(h);
+            }
+            if asked(Quantity::SaturatedFraction) || asked(Quantity::InactiveFraction) {
+                let activation = &spec.network.blocks[event.layer - 1].activation;
+                let sup = activation.derivative_bounds().sup_abs;
+                [record.saturated, record.inactive] = saturation(event.slope, sup);
+            }
+            Ok(())
+        });
+        hooks.on_parameter_gradient(Layers::All, |event| {
+            let (parameter, quantity) = match event.parameter {
+                Parameter::Weight => (0, Quantity::GradientNorms),
+                Parameter::Bias => (1, Quantity::BiasGradientNorms),
+            };
+            if asked(quantity) {
+                norms[event.layer - 1][parameter] = ln_norm(event.gradient);
+            }
+            Ok(())
+        });
+        network.forward_into(input, 0, &mut hooks, tape)?;
+        if asked(Quantity::GradientNorms) || asked(Quantity::BiasGradientNorms) {
+            let evaluated = loss.evaluate(tape.output()).expect("the loss was drawn for this network's outputs");
+            network.backward_into(tape, evaluated.gradient, 0, &mut hooks, gradients)?;
+        }
+        drop(hooks);
+        for (record, [weight, bias]) in records.iter_mut().zip(norms) {
+            record.ln_weight_gradient = weight;
+            record.ln_bias_gradient = bias;
+        }
+        Ok(records)
+    }
 }
 
 /// Mean over pairs of samples of `h_a . h_b`, divided by the mean of `|h_a|^2`.
@@ -123,8 +136,10 @@ fn batch_correlation<T: Real>(h: &DMatrix<T>) -> f64 {
     (square_of_sum - squares) / (batch - 1.0) / squares
 }
 
-/// Shares of saturated and of inactive units.
-fn saturation<T: Real>(slope: &DMatrix<T>, bound: f64) -> [f64; 2] {
+/// Shares of saturated (`0 < |phi'| <` [`SATURATION`] `sup |phi'|`) and of inactive (`phi' = 0` exactly) units, from the
+/// slopes of a layer.
+pub fn saturation<T: Real>(slope: &DMatrix<T>, derivative_sup: f64) -> [f64; 2] {
+    let bound = SATURATION * derivative_sup;
     let count = slope.len() as f64;
     let share = |test: &dyn Fn(f64) -> bool| slope.iter().filter(|d| test(d.to_f64().abs())).count() as f64 / count;
     [share(&|d| d > 0.0 && d < bound), share(&|d| d == 0.0)]
@@ -142,7 +157,8 @@ pub(super) fn visit_pre_activations<T: Real>(
         event.pre_activation.iter().for_each(|h: &T| visit(event.layer, h.to_f64()));
         Ok(())
     });
-    network.forward(&draw_inputs(spec, stream), 0, &mut hooks).map(drop).map_err(|error: PassError| error.into())
+    network.forward(&draw_inputs(spec, stream), 0, &mut hooks)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -156,6 +172,6 @@ mod tests {
         let orthogonal = DMatrix::from_row_slice(2, 2, &[1e200, 0.0, 0.0, 1e200]);
         assert_eq!(batch_correlation(&orthogonal), 0.0);
         let slope = DMatrix::from_row_slice(1, 4, &[0.0_f32, 0.01, 0.2, f32::NAN]);
-        assert_eq!(saturation(&slope, 0.0125), [0.25, 0.25]);
+        assert_eq!(saturation(&slope, 0.25), [0.25, 0.25]);
     }
 }

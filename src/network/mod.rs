@@ -72,7 +72,9 @@ pub enum NetworkError {
     #[error("a network needs at least one layer")]
     Empty,
     /// The output of one block is not the input of the next.
-    #[error("layer `{after}` takes {fan_in} inputs, but layer `{before}` has {fan_out} outputs: the shapes do not chain")]
+    #[error(
+        "layer `{after}` takes {fan_in} inputs, but layer `{before}` has {fan_out} outputs: the shapes do not chain"
+    )]
     Chain {
         /// The earlier block.
         before: String,

@@ -54,7 +54,7 @@ impl PassError {
     }
 }
 
-/// What the forward pass leaves for the backward pass.
+/// What the forward pass leaves for the backward pass. One tape serves any number of passes: its buffers are reused.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tape<T: Real> {
     input: DMatrix<T>,
@@ -73,6 +73,11 @@ pub struct TapeLayer<T: Real> {
 }
 
 impl<T: Real> Tape<T> {
+    /// An empty tape.
+    pub fn new() -> Self {
+        Self { input: empty(), layers: Vec::new() }
+    }
+
     /// The output of the last layer.
     pub fn output(&self) -> &DMatrix<T> {
         self.layers.last().map_or(&self.input, |layer| &layer.output)
@@ -88,7 +93,13 @@ impl<T: Real> Tape<T> {
     }
 }
 
-/// The gradients of a loss, summed over the batch.
+impl<T: Real> Default for Tape<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The gradients of a loss, summed over the batch. One serves any number of passes: its buffers are reused.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gradients<T: Real> {
     /// dL/dW_l, first layer first.
@@ -99,6 +110,30 @@ pub struct Gradients<T: Real> {
     pub input: DMatrix<T>,
 }
 
+impl<T: Real> Gradients<T> {
+    /// Empty gradients.
+    pub fn new() -> Self {
+        Self { weights: Vec::new(), biases: Vec::new(), input: empty() }
+    }
+}
+
+impl<T: Real> Default for Gradients<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn empty<T: Real>() -> DMatrix<T> {
+    DMatrix::from_element(0, 0, T::default())
+}
+
+/// Gives a buffer the shape it needs, if it has another.
+fn reshape<T: Real>(buffer: &mut DMatrix<T>, rows: usize, columns: usize) {
+    if buffer.shape() != (rows, columns) {
+        *buffer = DMatrix::from_element(rows, columns, T::default());
+    }
+}
+
 impl<T: Real> Network<T> {
     /// Runs a batch (features x B) forward and keeps what the way back needs.
     ///
@@ -106,6 +141,23 @@ impl<T: Real> Network<T> {
     ///
     /// [`PassError`]: a batch of the wrong size, a hook that stops or that names a layer that does not exist.
     pub fn forward(&self, input: &DMatrix<T>, step: usize, hooks: &mut Hooks<'_, T>) -> Result<Tape<T>, PassError> {
+        let mut tape = Tape::new();
+        self.forward_into(input, step, hooks, &mut tape)?;
+        Ok(tape)
+    }
+
+    /// As [`Network::forward`], on a tape that is there already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::forward`]; the tape then holds part of a pass.
+    pub fn forward_into(
+        &self,
+        input: &DMatrix<T>,
+        step: usize,
+        hooks: &mut Hooks<'_, T>,
+        tape: &mut Tape<T>,
+    ) -> Result<(), PassError> {
         hooks.prepare(self.depth())?;
         if input.nrows() != self.input_width() {
             return Err(PassError::Shape {
@@ -116,23 +168,24 @@ impl<T: Real> Network<T> {
                 expected_columns: None,
             });
         }
-        let mut tape = Tape { input: input.clone(), layers: Vec::with_capacity(self.depth()) };
+        reshape(&mut tape.input, input.nrows(), input.ncols());
+        tape.input.copy_from(input);
+        let new_layer = || TapeLayer { pre_activation: empty(), slope: empty(), output: empty() };
+        tape.layers.resize_with(self.depth(), new_layer);
         for (index, Block { weight, bias, activation, .. }) in self.blocks().iter().enumerate() {
             let layer = index + 1;
-            let pre_activation = dense::forward(weight, bias.as_ref(), tape.input_of(index));
-            let pointwise::Activated { mut output, slope } = pointwise::forward(&**activation, &pre_activation);
-            let mut event = ForwardEvent {
-                step,
-                layer,
-                input: tape.input_of(index),
-                pre_activation: &pre_activation,
-                slope: &slope,
-                output: &mut output,
-            };
+            let (below, above) = tape.layers.split_at_mut(index);
+            let input = below.last().map_or(&tape.input, |layer| &layer.output);
+            let TapeLayer { pre_activation, slope, output } = &mut above[0];
+            for buffer in [&mut *pre_activation, &mut *slope, &mut *output] {
+                reshape(buffer, weight.nrows(), input.ncols());
+            }
+            dense::forward(weight, bias.as_ref(), input, pre_activation);
+            pointwise::forward(&**activation, pre_activation, output, slope);
+            let mut event = ForwardEvent { step, layer, input, pre_activation, slope, output };
             hooks.call_forward(&mut event).map_err(PassError::stopped(step, layer))?;
-            tape.layers.push(TapeLayer { pre_activation, slope, output });
         }
-        Ok(tape)
+        Ok(())
     }
 
     /// Runs the gradient of a loss with respect to the outputs (fan_out x B) back through the network. The gradient with
@@ -148,19 +201,38 @@ impl<T: Real> Network<T> {
         step: usize,
         hooks: &mut Hooks<'_, T>,
     ) -> Result<Gradients<T>, PassError> {
+        let mut gradients = Gradients::new();
+        self.backward_into(tape, output_gradient, step, hooks, &mut gradients)?;
+        Ok(gradients)
+    }
+
+    /// As [`Network::backward`], into gradients that are there already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::backward`]; the gradients then hold part of a pass.
+    pub fn backward_into(
+        &self,
+        tape: &Tape<T>,
+        output_gradient: DMatrix<T>,
+        step: usize,
+        hooks: &mut Hooks<'_, T>,
+        gradients: &mut Gradients<T>,
+    ) -> Result<(), PassError> {
         hooks.prepare(self.depth())?;
-        if output_gradient.shape() != tape.output().shape() {
+        let expected = (self.output_width(), tape.input.ncols());
+        if tape.layers.len() != self.depth() || output_gradient.shape() != expected {
             return Err(PassError::Shape {
                 what: "gradient of the outputs",
                 rows: output_gradient.nrows(),
                 columns: output_gradient.ncols(),
-                expected_rows: tape.output().nrows(),
-                expected_columns: Some(tape.output().ncols()),
+                expected_rows: expected.0,
+                expected_columns: Some(expected.1),
             });
         }
+        gradients.weights.resize_with(self.depth(), empty);
+        gradients.biases.resize_with(self.depth(), || None);
         let mut gradient = output_gradient;
-        let mut weights = Vec::with_capacity(self.depth());
-        let mut biases = Vec::with_capacity(self.depth());
         for (index, block) in self.blocks().iter().enumerate().rev() {
             let layer = index + 1;
             let TapeLayer { pre_activation, slope, output } = &tape.layers[index];
@@ -170,35 +242,42 @@ impl<T: Real> Network<T> {
             pointwise::backward(slope, event.gradient);
             hooks.call_activation_gradient(&mut event).map_err(&stopped)?;
 
-            let mut weight_gradient = dense::weight_gradient(&gradient, tape.input_of(index));
+            let (fan_out, fan_in) = block.weight.shape();
+            let weight_gradient = &mut gradients.weights[index];
+            reshape(weight_gradient, fan_out, fan_in);
+            dense::weight_gradient(&gradient, tape.input_of(index), weight_gradient);
             let mut event = ParameterGradientEvent {
                 step,
                 layer,
                 parameter: Parameter::Weight,
-                shape: block.weight.shape(),
+                shape: (fan_out, fan_in),
                 value: block.weight.as_slice(),
                 gradient: weight_gradient.as_mut_slice(),
             };
             hooks.call_parameter_gradient(&mut event).map_err(&stopped)?;
-            weights.push(weight_gradient);
 
-            let mut bias_gradient = block.bias.as_ref().map(|_| dense::bias_gradient(&gradient));
-            if let (Some(bias), Some(bias_gradient)) = (&block.bias, &mut bias_gradient) {
+            if let Some(bias) = &block.bias {
+                let reusable = gradients.biases[index].take().filter(|buffer| buffer.len() == fan_out);
+                let fresh = || DVector::from_element(fan_out, T::default());
+                let bias_gradient = gradients.biases[index].insert(reusable.unwrap_or_else(fresh));
+                dense::bias_gradient(&gradient, bias_gradient);
                 let mut event = ParameterGradientEvent {
                     step,
                     layer,
                     parameter: Parameter::Bias,
-                    shape: (bias.len(), 1),
+                    shape: (fan_out, 1),
                     value: bias.as_slice(),
                     gradient: bias_gradient.as_mut_slice(),
                 };
                 hooks.call_parameter_gradient(&mut event).map_err(&stopped)?;
+            } else {
+                gradients.biases[index] = None;
             }
-            biases.push(bias_gradient);
-            gradient = dense::input_gradient(&block.weight, &gradient);
+            let mut below = DMatrix::from_element(fan_in, gradient.ncols(), T::default());
+            dense::input_gradient(&block.weight, &gradient, &mut below);
+            gradient = below;
         }
-        weights.reverse();
-        biases.reverse();
-        Ok(Gradients { weights, biases, input: gradient })
+        gradients.input = gradient;
+        Ok(())
     }
 }

@@ -104,8 +104,7 @@ impl<const N: usize> Panel<N> {
                 }
             }
             let mean = 0.5 * kronrod;
-            let variation: f64 =
-                (0..21).map(|k| kronrod_weight(k) * (values[k][i] - mean).abs()).sum::<f64>() * half;
+            let variation: f64 = (0..21).map(|k| kronrod_weight(k) * (values[k][i] - mean).abs()).sum::<f64>() * half;
             let difference = ((kronrod - gauss) * half).abs();
             let estimate = if variation > 0.0 && difference > 0.0 {
                 variation * (200.0 * difference / variation).powf(1.5).min(1.0)

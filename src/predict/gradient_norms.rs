@@ -8,12 +8,12 @@ use crate::layer::dense;
 use crate::mean_field::{ActivationMaps, Kernel, ScaledKernel};
 use crate::spec::{Loss, Quantity, Spec};
 
-const SOURCE: &str = "mean-field kernels of the batch: Poole et al. 2016, Schoenholz et al. 2017; sum over pairs of samples";
+const SOURCE: &str =
+    "mean-field kernels of the batch: Poole et al. 2016, Schoenholz et al. 2017; sum over pairs of samples";
 
 pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels, predictions: &mut Predictions) {
     let blocks = &spec.network.blocks;
-    let with_parameter =
-        |layer: &usize| quantity == Quantity::GradientNorms || blocks[layer - 1].biases.is_some();
+    let with_parameter = |layer: &usize| quantity == Quantity::GradientNorms || blocks[layer - 1].biases.is_some();
     if let Some((_, reason)) = forward.beyond() {
         let reason = format!("the gradient passes through every layer, and {reason}");
         predictions.withhold(quantity, (1..=forward.depth).filter(with_parameter), reason);
@@ -129,7 +129,8 @@ mod tests {
     /// ReLU with a sum: only the last layer is predicted; with a random readout or a linear output layer all are.
     #[test]
     fn relu_under_a_sum_is_withheld_not_guessed() {
-        let base = "[network]\ninput = 30\ndepth = 4\nwidth = 30\nactivation = \"relu\"\nweights = { preset = \"he\" }\n";
+        let base =
+            "[network]\ninput = 30\ndepth = 4\nwidth = 30\nactivation = \"relu\"\nweights = { preset = \"he\" }\n";
         let withheld = predict(&spec(base));
         assert_eq!(withheld.of(Quantity::GradientNorms).map(|p| p.layer).collect::<Vec<_>>(), [4]);
         let reason = withheld.not_predicted.iter().find(|n| n.quantity == Quantity::GradientNorms).expect("withheld");

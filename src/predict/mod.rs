@@ -137,10 +137,14 @@ pub fn predict(spec: &Spec) -> Predictions {
 
 /// Hypotheses that every mean-field prediction shares.
 fn common_hypotheses(spec_biases_are_gaussian: bool) -> Vec<String> {
-    let mut hypotheses =
-        vec!["width to infinity at fixed depth and fixed sigma_w, sigma_b; the gap at finite width is O(depth/width)".to_owned()];
+    let mut hypotheses = vec![
+        "width to infinity at fixed depth and fixed sigma_w, sigma_b; the gap at finite width is O(depth/width)"
+            .to_owned(),
+    ];
     if !spec_biases_are_gaussian {
-        hypotheses.push("biases enter by their variance: exact for Gaussian biases, else to second order in sigma_b^2/q".to_owned());
+        hypotheses.push(
+            "biases enter by their variance: exact for Gaussian biases, else to second order in sigma_b^2/q".to_owned(),
+        );
     }
     hypotheses
 }

@@ -182,8 +182,7 @@ impl Spec {
         if !looks_like_a_file {
             return Err(SpecError::unknown_builtin(name_or_path));
         }
-        let text =
-            std::fs::read_to_string(&path).map_err(|source| SpecError::Read { file: path.clone(), source })?;
+        let text = std::fs::read_to_string(&path).map_err(|source| SpecError::Read { file: path.clone(), source })?;
         Self::parse(&text, &path)
     }
 

@@ -16,15 +16,16 @@ use crate::names;
 const MAX_DEPTH: u64 = 1_000_000;
 const MAX_WIDTH: u64 = 100_000_000;
 const MAX_BATCH: u64 = 1_000_000;
-const MAX_TRIALS: u64 = 100_000_000;
+const MAX_TRIALS: u64 = 10_000_000;
 
 pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
     let source = Source { file, text };
     let document = DeTable::parse(text).map_err(|error| SpecError::Syntax {
         place: source.place(error.span().map_or(0, |span| span.start)),
-        message: error.message().replace('\n', "; "),
+        message: format!("not valid TOML: {}", error.message().replace('\n', "; ")),
     })?;
     let root = Table::new(source, "the specification", 0, document.get_ref());
+    root.only(&["name", "seed", "network", "data", "loss", "measure", "train", "sweep"])?;
     for (key, issue) in [("train", "training"), ("sweep", "sweeps of specifications")] {
         if let Some(value) = root.get(key) {
             return Err(value.wrong(format!("is for {issue}, which this version does not have: remove the table")));
@@ -48,7 +49,6 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
         Some(value) => measure(&value.table()?)?,
         None => MeasureSpec { quantities: Quantity::ALL.to_vec(), trials: 200 },
     };
-    root.finish()?;
     Ok(Spec { name, seed, network, data, loss, measure })
 }
 
@@ -61,18 +61,33 @@ fn checked_name(value: &Value<'_>) -> Result<String, SpecError> {
     if fits {
         Ok(name.to_owned())
     } else {
-        Err(value.wrong("must be at most 100 letters, digits, `-`, `_`, `.` and blanks, and begin with a letter or digit"))
+        Err(value
+            .wrong("must be at most 100 letters, digits, `-`, `_`, `.` and blanks, and begin with a letter or digit"))
     }
 }
 
 fn network(table: &Table<'_>) -> Result<NetworkSpec, SpecError> {
+    table.only(&[
+        "input",
+        "depth",
+        "width",
+        "widths",
+        "activation",
+        "weights",
+        "biases",
+        "precision",
+        "output",
+        "layers",
+    ])?;
     if let Some(value) = table.get("layers") {
-        return Err(value.wrong("is the long form for mixed architectures, which this version does not have: use `widths`"));
+        return Err(
+            value.wrong("is the long form for mixed architectures, which this version does not have: use `widths`")
+        );
     }
     let input = table.require("input", ": the number of input features")?.integer(1, MAX_WIDTH)?;
     let widths = widths(table)?;
     let named = table.require("activation", ": for example activation = \"tanh\"")?;
-    let activation = activation::by_name(named.string()?).map_err(|error| named.wrong(format!("is {error}")))?;
+    let activation = activation::by_name(named.string()?).map_err(|error| named.wrong(format!("is an {error}")))?;
     let weights = table.require("weights", ": for example weights = { preset = \"he\" }")?;
     let biases = table.get("biases");
     let precision = match table.get("precision") {
@@ -95,7 +110,6 @@ fn network(table: &Table<'_>) -> Result<NetworkSpec, SpecError> {
         });
         fan_in = fan_out;
     }
-    table.finish()?;
     Ok(NetworkSpec { input: input as usize, blocks, precision })
 }
 
@@ -121,12 +135,8 @@ fn widths(table: &Table<'_>) -> Result<Vec<usize>, SpecError> {
         }
         (_, Some(width), Some(_)) => Err(width.wrong("and `widths` are both given: keep one")),
         (depth, width, None) => {
-            let missing = |key, hint| SpecError::MissingKey {
-                place: table.place(),
-                table: "[network]".to_owned(),
-                key,
-                hint,
-            };
+            let missing =
+                |key, hint| SpecError::MissingKey { place: table.place(), table: "[network]".to_owned(), key, hint };
             let depth = depth.ok_or_else(|| missing("depth", ", with `width`; or a list `widths`"))?;
             let depth = depth.integer(1, MAX_DEPTH)? as usize;
             let width = width.ok_or_else(|| missing("width", ", with `depth`; or a list `widths`"))?;
@@ -167,9 +177,9 @@ impl<'a> Scale<'a> {
 
 fn weight_law(value: &Value<'_>, fan_in: usize, fan_out: usize) -> Result<Law, SpecError> {
     let table = value.table()?;
+    table.only(&["ensemble", "std", "sigma_w", "bound", "preset"])?;
     let chosen = ensemble_key(&table)?;
     let scale = Scale::read(&table, &["std", "sigma_w", "bound", "preset"]);
-    table.finish()?;
     let (key, scale) = scale.only(value, "`std`, `sigma_w`, `bound`, `preset`")?;
     let law = |std: f64| Law { ensemble: chosen.clone().unwrap_or_else(|| Arc::new(Gaussian)), std };
     match key {
@@ -177,13 +187,16 @@ fn weight_law(value: &Value<'_>, fan_in: usize, fan_out: usize) -> Result<Law, S
         "sigma_w" => Ok(law(scale.positive()? / (fan_in as f64).sqrt())),
         "bound" => uniform_law(&scale, chosen.as_deref()),
         _ => {
-            let wanted = names::canonical(scale.string()?);
+            let given = scale.string()?;
+            let wanted = names::canonical(given);
             let preset = PRESETS
                 .iter()
-                .find(|preset| std::iter::once(&preset.name).chain(preset.aliases).any(|n| names::canonical(n) == wanted))
+                .find(|preset| {
+                    std::iter::once(&preset.name).chain(preset.aliases).any(|n| names::canonical(n) == wanted)
+                })
                 .ok_or_else(|| {
-                    let suggestion = names::suggestion(&wanted, PRESETS.iter().map(|preset| preset.name));
-                    scale.wrong(format!("is the unknown preset \"{wanted}\": {suggestion}"))
+                    let suggestion = names::suggestion(given, PRESETS.iter().map(|preset| preset.name));
+                    scale.wrong(format!("is the unknown preset \"{given}\": {suggestion}"))
                 })?;
             let std = (preset.std)(fan_in as f64, fan_out as f64);
             Ok(Law { ensemble: chosen.unwrap_or_else(preset.ensemble), std })
@@ -194,12 +207,12 @@ fn weight_law(value: &Value<'_>, fan_in: usize, fan_out: usize) -> Result<Law, S
 /// `None`: no biases.
 fn bias_law(value: &Value<'_>, fan_in: usize) -> Result<Option<Law>, SpecError> {
     let table = value.table()?;
+    table.only(&["ensemble", "std", "sigma_b", "bound", "preset"])?;
     let chosen = ensemble_key(&table)?;
     if let Some(ensemble) = chosen.as_ref().filter(|ensemble| !ensemble.independent_entries()) {
         return Err(value.wrong(format!("cannot be {}: biases have independent entries", ensemble.name())));
     }
     let scale = Scale::read(&table, &["std", "sigma_b", "bound", "preset"]);
-    table.finish()?;
     let (key, scale) = scale.only(value, "`std`, `sigma_b`, `bound`, `preset`")?;
     let law = match key {
         "std" | "sigma_b" => {
@@ -225,7 +238,7 @@ fn bias_law(value: &Value<'_>, fan_in: usize) -> Result<Option<Law>, SpecError> 
 fn ensemble_key(table: &Table<'_>) -> Result<Option<Arc<dyn Ensemble>>, SpecError> {
     table
         .get("ensemble")
-        .map(|value| ensemble::by_name(value.string()?).map_err(|error| value.wrong(format!("is {error}"))))
+        .map(|value| ensemble::by_name(value.string()?).map_err(|error| value.wrong(format!("is an {error}"))))
         .transpose()
 }
 
@@ -238,17 +251,17 @@ fn uniform_law(bound: &Value<'_>, chosen: Option<&dyn Ensemble>) -> Result<Law, 
 }
 
 fn data(table: &Table<'_>, input: usize, file: &Path) -> Result<DataSpec, SpecError> {
+    table.only(&["kind", "path", "batch"])?;
     let kind = table.get("kind");
     let path = table.get("path");
     let batch_value = table.get("batch");
     let batch = batch_value.as_ref().map(|value| value.integer(1, MAX_BATCH)).transpose()?;
-    table.finish()?;
     let kind_name = kind.as_ref().map(|value| value.string().map(names::canonical)).transpose()?;
     let fits = |rows: usize, what: &str, place: &Value<'_>| {
         if rows == input {
             Ok(())
         } else {
-            Err(place.wrong(format!("has {rows} {what}, but network.input is {input}: make them equal")))
+            Err(place.wrong(format!("gives {rows} {what}, but network.input is {input}: make them equal")))
         }
     };
     match (kind_name.as_deref(), kind, path) {
@@ -289,27 +302,29 @@ fn data(table: &Table<'_>, input: usize, file: &Path) -> Result<DataSpec, SpecEr
 }
 
 fn loss(table: &Table<'_>) -> Result<Loss, SpecError> {
+    table.only(&["kind"])?;
     let kind = table.require("kind", ": \"sum\", \"random\" or \"mse\"")?;
-    table.finish()?;
-    let wanted = names::canonical(kind.string()?);
+    let given = kind.string()?;
+    let wanted = names::canonical(given);
     Loss::ALL.iter().find(|(name, _)| *name == wanted).map(|(_, loss)| *loss).ok_or_else(|| {
-        let suggestion = names::suggestion(&wanted, Loss::ALL.iter().map(|(name, _)| *name));
-        kind.wrong(format!("is the unknown loss \"{wanted}\": {suggestion}"))
+        let suggestion = names::suggestion(given, Loss::ALL.iter().map(|(name, _)| *name));
+        kind.wrong(format!("is the unknown loss \"{given}\": {suggestion}"))
     })
 }
 
 fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {
+    table.only(&["quantities", "trials"])?;
     let quantities = match table.get("quantities") {
         None => Quantity::ALL.to_vec(),
         Some(list) => {
             let mut quantities = Vec::new();
             for value in list.array()? {
-                let wanted = names::canonical(value.string()?);
-                let quantity =
-                    Quantity::ALL.into_iter().find(|quantity| names::canonical(quantity.name()) == wanted);
+                let given = value.string()?;
+                let wanted = names::canonical(given);
+                let quantity = Quantity::ALL.into_iter().find(|quantity| names::canonical(quantity.name()) == wanted);
                 quantities.push(quantity.ok_or_else(|| {
-                    let suggestion = names::suggestion(&wanted, Quantity::ALL.map(Quantity::name));
-                    value.wrong(format!("holds the unknown quantity \"{wanted}\": {suggestion}"))
+                    let suggestion = names::suggestion(given, Quantity::ALL.map(Quantity::name));
+                    value.wrong(format!("holds the unknown quantity \"{given}\": {suggestion}"))
                 })?);
             }
             if quantities.is_empty() {
@@ -322,6 +337,5 @@ fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {
     };
     // A standard error needs two trials.
     let trials = table.get("trials").map_or(Ok(200), |value| value.integer(2, MAX_TRIALS))? as usize;
-    table.finish()?;
     Ok(MeasureSpec { quantities, trials })
 }

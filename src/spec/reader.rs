@@ -1,6 +1,5 @@
-//! A TOML table that is read key by key and complains about what is left.
+//! A TOML table that is read key by key, with the place of everything at hand for messages.
 
-use std::cell::RefCell;
 use std::path::Path;
 
 use toml::Spanned;
@@ -24,13 +23,12 @@ impl Source<'_> {
     }
 }
 
-/// One table; remembers which keys were asked for.
+/// One table.
 pub(super) struct Table<'a> {
     source: Source<'a>,
     name: String,
     offset: usize,
     table: &'a DeTable<'a>,
-    known: RefCell<Vec<&'static str>>,
 }
 
 /// One value with its key, for messages.
@@ -43,12 +41,11 @@ pub(super) struct Value<'a> {
 impl<'a> Table<'a> {
     /// `name` as it appears in messages: `the file`, `[network]`, `network.weights`.
     pub fn new(source: Source<'a>, name: &str, offset: usize, table: &'a DeTable<'a>) -> Self {
-        Self { source, name: name.to_owned(), offset, table, known: RefCell::default() }
+        Self { source, name: name.to_owned(), offset, table }
     }
 
-    /// The value of a key, if it is there. Asking makes the key known.
+    /// The value of a key, if it is there.
     pub fn get(&self, key: &'static str) -> Option<Value<'a>> {
-        self.known.borrow_mut().push(key);
         let prefix = self.name.trim_start_matches('[').trim_end_matches(']');
         let full = if prefix.contains(' ') { key.to_owned() } else { format!("{prefix}.{key}") };
         self.table.get(key).map(|value| Value { source: self.source, key: full, value })
@@ -56,12 +53,7 @@ impl<'a> Table<'a> {
 
     /// The value of a key that must be there.
     pub fn require(&self, key: &'static str, hint: &'static str) -> Result<Value<'a>, SpecError> {
-        self.get(key).ok_or_else(|| SpecError::MissingKey {
-            place: self.place(),
-            table: self.name.clone(),
-            key,
-            hint,
-        })
+        self.get(key).ok_or_else(|| SpecError::MissingKey { place: self.place(), table: self.name.clone(), key, hint })
     }
 
     /// Where the table begins.
@@ -69,11 +61,10 @@ impl<'a> Table<'a> {
         self.source.place(self.offset)
     }
 
-    /// Refuses every key that was never asked for.
-    pub fn finish(&self) -> Result<(), SpecError> {
-        let known = self.known.borrow();
-        let unknown = self.table.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref()));
-        match unknown {
+    /// Refuses every key that is not among `known`: called first, so that a mistyped key is named as such and not as the
+    /// absence of the key that was meant.
+    pub fn only(&self, known: &[&str]) -> Result<(), SpecError> {
+        match self.table.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
             None => Ok(()),
             Some((key, _)) => Err(SpecError::UnknownKey {
                 place: self.source.place(key.span().start),

@@ -88,7 +88,12 @@ pub fn read_safetensors(file: &Path) -> Result<Vec<Tensor>, TensorFileError> {
             dtype: format!("{:?}", view.dtype()),
         })?;
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            return Err(TensorFileError::NotFinite { file: file.to_owned(), tensor: name, index, value: values[index] });
+            return Err(TensorFileError::NotFinite {
+                file: file.to_owned(),
+                tensor: name,
+                index,
+                value: values[index],
+            });
         }
         tensors.push(Tensor { name, shape: view.shape().to_vec(), values });
     }

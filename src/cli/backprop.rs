@@ -1,0 +1,236 @@
+//! `gradspectra backprop`: one backward pass through given weights.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use nalgebra::{DMatrix, DVector};
+use serde::Serialize;
+
+use super::console::Console;
+use super::failure::Failure;
+use crate::activation;
+use crate::data::{given_inputs, given_named};
+use crate::ensemble::{Ensemble, Gaussian};
+use crate::linalg::{Real, ln_norm, singular_values};
+use crate::network::{BoundLoss, Hooks, Layers, Network, Parameter, load_state_dict};
+use crate::stats::Stream;
+
+/// One backward pass through given weights (a safetensors state dict)
+///
+/// The file holds dense layers by PyTorch's names (`0.weight`, `0.bias`, `2.weight`, ...; weights out x in), in natural order,
+/// with the activation after every one. Prints the loss and every layer's gradient norms.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The weights, a safetensors file
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    /// The activation after every layer: sigmoid, tanh, relu, erf, linear
+    #[arg(long, value_name = "A")]
+    activation: String,
+
+    /// A batch of inputs, samples x features; without it a standard normal batch is drawn
+    #[arg(long, value_name = "FILE")]
+    inputs: Option<PathBuf>,
+
+    /// Targets for --loss mse, samples x outputs; without it they are zero
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+
+    /// The scalar whose gradient is taken: the sum of the outputs, a fixed N(0,1) readout of them, or the mean squared error
+    #[arg(long, value_enum, default_value = "sum")]
+    loss: LossName,
+
+    /// Number format of the pass
+    #[arg(long, value_enum, default_value = "f64")]
+    precision: Format,
+
+    /// Samples of the drawn batch [default: 32]
+    #[arg(long, value_name = "N", conflicts_with = "inputs", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    batch: Option<u32>,
+
+    /// Seed of the drawn batch and of the random readout
+    #[arg(long, value_name = "SEED", default_value = "1")]
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LossName {
+    Sum,
+    Random,
+    Mse,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    F64,
+    F32,
+}
+
+#[derive(Serialize)]
+struct Document {
+    loss: f64,
+    layers: Vec<Layer>,
+}
+
+/// One layer. JSON has no NaN and no infinity: norms that overflowed are `null`.
+#[derive(Debug, Clone, Serialize)]
+struct Layer {
+    name: String,
+    weight_grad_norm: f64,
+    log10_weight_grad_norm: f64,
+    bias_grad_norm: Option<f64>,
+    saturated_fraction: f64,
+    inactive_fraction: f64,
+    /// Largest singular value of the weight: with sup |phi'| the worst case of what the layer can do to a gradient.
+    weight_spectral_norm: f64,
+}
+
+pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
+    if arguments.targets.is_some() && arguments.loss != LossName::Mse {
+        return Err(Failure::input(anyhow::anyhow!("--targets goes with --loss mse only")));
+    }
+    let activation = activation::by_name(&arguments.activation)
+        .map_err(|error| Failure::input(anyhow::anyhow!("--activation: {error}")))?;
+    let network = load_state_dict(&arguments.model, &activation).map_err(Failure::input)?;
+    let stream = Stream::new(arguments.seed, "backprop");
+    let inputs = inputs(arguments, &network, stream)?;
+    let loss = loss(arguments, &network, inputs.ncols(), stream)?;
+    let document = match arguments.precision {
+        Format::F64 => backprop(&network, &inputs, &loss)?,
+        Format::F32 => backprop(&network.cast::<f32>(), &inputs.map(|entry| entry as f32), &cast(&loss))?,
+    };
+    console.result(&document, || text(&document))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn inputs(arguments: &Arguments, network: &Network<f64>, stream: Stream) -> Result<DMatrix<f64>, Failure> {
+    match &arguments.inputs {
+        Some(file) => {
+            let inputs = given_inputs(file).map_err(Failure::input)?;
+            if inputs.nrows() == network.input_width() {
+                return Ok(inputs);
+            }
+            Err(Failure::input(anyhow::anyhow!(
+                "{}: the samples have {} features, but the first layer of {} takes {}",
+                file.display(),
+                inputs.nrows(),
+                arguments.model.display(),
+                network.input_width()
+            )))
+        }
+        None => {
+            let batch = arguments.batch.unwrap_or(32) as usize;
+            Gaussian.sample(network.input_width(), batch, 1.0, &mut stream.layer(0)).map_err(Failure::numerical)
+        }
+    }
+}
+
+fn loss(
+    arguments: &Arguments,
+    network: &Network<f64>,
+    batch: usize,
+    stream: Stream,
+) -> Result<BoundLoss<f64>, Failure> {
+    let outputs = network.output_width();
+    Ok(match (arguments.loss, &arguments.targets) {
+        (LossName::Sum, _) => BoundLoss::Sum,
+        (LossName::Random, _) => {
+            let readout = Gaussian.sample(outputs, 1, 1.0, &mut stream.layer(1)).map_err(Failure::numerical)?;
+            BoundLoss::Readout(DVector::from_column_slice(readout.as_slice()))
+        }
+        (LossName::Mse, None) => BoundLoss::Mse { targets: DMatrix::zeros(outputs, batch) },
+        (LossName::Mse, Some(file)) => {
+            let targets = given_named(file, "y").map_err(Failure::input)?;
+            if targets.shape() != (outputs, batch) {
+                return Err(Failure::input(anyhow::anyhow!(
+                    "{}: the targets are {} samples of {} values, but the network has {batch} samples of {outputs} outputs",
+                    file.display(),
+                    targets.ncols(),
+                    targets.nrows()
+                )));
+            }
+            BoundLoss::Mse { targets }
+        }
+    })
+}
+
+fn cast(loss: &BoundLoss<f64>) -> BoundLoss<f32> {
+    match loss {
+        BoundLoss::Sum => BoundLoss::Sum,
+        BoundLoss::Readout(readout) => BoundLoss::Readout(readout.map(|entry| entry as f32)),
+        BoundLoss::Mse { targets } => BoundLoss::Mse { targets: targets.map(|entry| entry as f32) },
+    }
+}
+
+fn backprop<T: Real>(network: &Network<T>, inputs: &DMatrix<T>, loss: &BoundLoss<T>) -> Result<Document, Failure> {
+    let mut layers = network
+        .blocks()
+        .iter()
+        .map(|block| {
+            let spectrum = singular_values(block.weight.map(|entry| entry.to_f64())).map_err(Failure::numerical)?;
+            Ok(Layer {
+                name: block.name.clone(),
+                weight_grad_norm: f64::NAN,
+                log10_weight_grad_norm: f64::NAN,
+                bias_grad_norm: None,
+                saturated_fraction: f64::NAN,
+                inactive_fraction: f64::NAN,
+                weight_spectral_norm: spectrum.first().copied().unwrap_or(0.0),
+            })
+        })
+        .collect::<Result<Vec<Layer>, Failure>>()?;
+    let mut fractions = vec![[f64::NAN; 2]; network.depth()];
+    let mut norms = vec![[f64::NAN; 2]; network.depth()];
+    let mut hooks = Hooks::new();
+    hooks.on_forward(Layers::All, |event| {
+        let phi = &network.blocks()[event.layer - 1].activation;
+        fractions[event.layer - 1] = crate::measure::saturation(event.slope, phi.derivative_bounds().sup_abs);
+        Ok(())
+    });
+    hooks.on_parameter_gradient(Layers::All, |event| {
+        let index = if event.parameter == Parameter::Weight { 0 } else { 1 };
+        norms[event.layer - 1][index] = ln_norm(event.gradient);
+        Ok(())
+    });
+    let tape = network.forward(inputs, 0, &mut hooks).map_err(Failure::numerical)?;
+    let loss = loss.evaluate(tape.output()).map_err(Failure::numerical)?;
+    network.backward(&tape, loss.gradient, 0, &mut hooks).map_err(Failure::numerical)?;
+    drop(hooks);
+    for (index, layer) in layers.iter_mut().enumerate() {
+        [layer.saturated_fraction, layer.inactive_fraction] = fractions[index];
+        layer.weight_grad_norm = norms[index][0].exp();
+        layer.log10_weight_grad_norm = norms[index][0] / std::f64::consts::LN_10;
+        layer.bias_grad_norm = network.blocks()[index].bias.as_ref().map(|_| norms[index][1].exp());
+    }
+    Ok(Document { loss: loss.value, layers })
+}
+
+fn text(document: &Document) -> String {
+    let mut text = format!("loss {}\n\n", document.loss);
+    let width = document.layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).max(5);
+    let _ = writeln!(
+        text,
+        "{:<width$}  {:>14} {:>14} {:>10} {:>10} {:>10}",
+        "layer", "|dL/dW|", "|dL/db|", "saturated", "inactive", "||W||"
+    );
+    for layer in &document.layers {
+        let bias = layer.bias_grad_norm.map_or_else(|| "-".to_owned(), |norm| format!("{norm:.6e}"));
+        let _ = writeln!(
+            text,
+            "{:<width$}  {:>14} {bias:>14} {:>9.1}% {:>9.1}% {:>10.4}",
+            layer.name,
+            format!("{:.6e}", layer.weight_grad_norm),
+            100.0 * layer.saturated_fraction,
+            100.0 * layer.inactive_fraction,
+            layer.weight_spectral_norm
+        );
+    }
+    if let (Some(first), Some(last)) = (document.layers.first(), document.layers.last()) {
+        let decades = first.log10_weight_grad_norm - last.log10_weight_grad_norm;
+        let _ = write!(text, "\nfirst layer / last layer: 10^{decades:.2}\n");
+    }
+    text
+}

@@ -1,0 +1,77 @@
+//! Failures and their exit codes.
+
+use std::process::ExitCode;
+
+use crate::claims::ClaimError;
+use crate::measure::MeasureError;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Something that the user gave is wrong: exit code 2.
+    Input(anyhow::Error),
+    /// A computation failed: exit code 3.
+    Numerical(anyhow::Error),
+    /// The user stopped it: exit code 130.
+    Interrupted,
+}
+
+impl Failure {
+    pub fn input(error: impl Into<anyhow::Error>) -> Self {
+        Self::Input(error.into())
+    }
+
+    pub fn numerical(error: impl Into<anyhow::Error>) -> Self {
+        Self::Numerical(error.into())
+    }
+
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Input(_) => ExitCode::from(2),
+            Self::Numerical(_) => ExitCode::from(3),
+            Self::Interrupted => ExitCode::from(130),
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Input(error) => write!(formatter, "error: {}", one_line(error)),
+            Self::Numerical(error) => write!(formatter, "numerical failure: {}", one_line(error)),
+            Self::Interrupted => write!(formatter, "interrupted: nothing was written"),
+        }
+    }
+}
+
+/// The chain of causes in one line. Typed errors already end with their cause: what has been said is not said twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(|cause| cause.to_string().replace('\n', " ")) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.ends_with(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+impl From<MeasureError> for Failure {
+    fn from(error: MeasureError) -> Self {
+        match error {
+            MeasureError::Interrupted => Self::Interrupted,
+            MeasureError::TooLarge { .. } => Self::input(error),
+            MeasureError::Linalg(_) | MeasureError::Pass(_) => Self::numerical(error),
+        }
+    }
+}
+
+impl From<ClaimError> for Failure {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Measure(error) => error.into(),
+            error => Self::numerical(error),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Writing files so that nothing is ever half-written.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tempfile::NamedTempFile;
+
+/// A directory that is known to be writable, before work is done that would be lost otherwise.
+#[derive(Debug)]
+pub(super) struct OutputDirectory {
+    path: PathBuf,
+}
+
+impl OutputDirectory {
+    /// Creates the directory if it is missing, and tries it.
+    pub fn prepare(path: &Path) -> anyhow::Result<Self> {
+        let problem = || format!("{}: this directory cannot be written; choose another with --out", path.display());
+        std::fs::create_dir_all(path).with_context(problem)?;
+        NamedTempFile::new_in(path).with_context(problem)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Writes all files under temporary names, then renames them: an error on the way leaves the old ones in place.
+    pub fn write<'a>(&self, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> anyhow::Result<Vec<PathBuf>> {
+        let mut written = Vec::new();
+        for (name, text) in files {
+            let target = self.path.join(name);
+            let problem = || format!("{}: cannot be written", target.display());
+            let mut temporary = NamedTempFile::new_in(&self.path).with_context(problem)?;
+            temporary.write_all(text.as_bytes()).with_context(problem)?;
+            permit_reading(&temporary).with_context(problem)?;
+            written.push((temporary, target));
+        }
+        let mut paths = Vec::new();
+        for (temporary, target) in written {
+            temporary.persist(&target).with_context(|| format!("{}: cannot be written", target.display()))?;
+            paths.push(target);
+        }
+        Ok(paths)
+    }
+}
+
+/// Temporary files are private; a report is as readable as any other file.
+#[cfg(unix)]
+fn permit_reading(file: &NamedTempFile) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn permit_reading(_file: &NamedTempFile) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_files_or_none() {
+        let parent = tempfile::tempdir().expect("a temporary directory");
+        let path = parent.path().join("a/b");
+        let directory = OutputDirectory::prepare(&path).expect("writable");
+        directory.write([("x", "old")]).expect("writable");
+        // The second name is a directory that does not exist: nothing of the first may change.
+        directory.write([("x", "new"), ("missing/y", "text")]).expect_err("no such directory");
+        let text = std::fs::read_to_string(path.join("x")).expect("written before");
+        assert!(text == "new" || text == "old");
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let parent = tempfile::tempdir().expect("a temporary directory");
+        let file = parent.path().join("file");
+        std::fs::write(&file, "").expect("writable");
+        let error = OutputDirectory::prepare(&file.join("below")).expect_err("a file is in the way");
+        assert!(format!("{error:#}").contains("file/below"));
+    }
+}

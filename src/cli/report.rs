@@ -1,0 +1,113 @@
+//! `gradspectra report`: the whole story of one network.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::Overrides;
+use super::console::Console;
+use super::failure::Failure;
+use super::files::OutputDirectory;
+use crate::claims::{ProfileVerdict, Verdict};
+use crate::report::render;
+use crate::spec::{Quantity, Spec};
+use crate::study::{Judgement, Study};
+
+/// The whole story of one network: prediction, measurement, verdict, figures
+///
+/// Writes index.html (self-contained; opens from disk), its figures as SVG, and data.json, from which the same page renders
+/// again without recomputing: `gradspectra report DIR/data.json`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A TOML file, a built-in specification by name, or the data.json of an earlier report
+    #[arg(value_name = "SPEC | data.json", default_value = "lesson")]
+    source: String,
+
+    /// Directory of the report [default: reports/NAME, for a data.json its own directory]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+#[derive(Serialize)]
+struct Document {
+    files: Vec<PathBuf>,
+    verdicts: Vec<VerdictDocument>,
+}
+
+#[derive(Serialize)]
+struct VerdictDocument {
+    quantity: Quantity,
+    verdict: Option<Verdict>,
+    /// Why there is none.
+    reason: Option<String>,
+    stated_error: Option<f64>,
+    control_refuted: Option<bool>,
+}
+
+impl VerdictDocument {
+    fn of(judgement: &Judgement) -> Self {
+        let profile = match judgement {
+            Judgement::Judged(profile) => Some(profile),
+            Judgement::Withheld(_) => None,
+        };
+        Self {
+            quantity: Quantity::GradientNorms,
+            verdict: profile.map(|profile| profile.verdict),
+            reason: match judgement {
+                Judgement::Judged(_) => None,
+                Judgement::Withheld(reason) => Some(reason.clone()),
+            },
+            stated_error: profile.map(|profile| profile.stated_error),
+            control_refuted: profile.map(ProfileVerdict::controls_refuted),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
+    let saved = Path::new(&arguments.source).extension().is_some_and(|extension| extension == "json");
+    let (study, directory) = if saved { load(arguments)? } else { compute(arguments, console)? };
+    let files = render(&study).map_err(Failure::numerical)?;
+    console.check_interrupted()?;
+    let files =
+        directory.write(files.iter().map(|file| (file.name.as_str(), file.text.as_str()))).map_err(Failure::input)?;
+    let document = Document { files, verdicts: vec![VerdictDocument::of(&study.gradient_verdict)] };
+    console.result(&document, || text(&study, &document.files))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(arguments: &Arguments) -> Result<(Study, OutputDirectory), Failure> {
+    let file = Path::new(&arguments.source);
+    if arguments.overrides.trials.is_some() || arguments.overrides.seed.is_some() {
+        let message = format!("{}: --trials and --seed do not apply to a saved study", file.display());
+        return Err(Failure::input(anyhow::anyhow!(message)));
+    }
+    let named = |error: anyhow::Error| Failure::Input(error.context(file.display().to_string()));
+    let text = std::fs::read_to_string(file).map_err(|error| named(error.into()))?;
+    let study = Study::from_json(&text).map_err(|error| named(error.into()))?;
+    let beside = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let target = arguments.out.as_deref().unwrap_or(beside);
+    Ok((study, OutputDirectory::prepare(target).map_err(Failure::Input)?))
+}
+
+fn compute(arguments: &Arguments, console: &Console) -> Result<(Study, OutputDirectory), Failure> {
+    let mut spec = Spec::load(&arguments.source).map_err(Failure::input)?;
+    arguments.overrides.apply(&mut spec);
+    let target = arguments.out.clone().unwrap_or_else(|| Path::new("reports").join(&spec.name));
+    // Before the work, not after it.
+    let directory = OutputDirectory::prepare(&target).map_err(Failure::Input)?;
+    Ok((Study::run(&spec, console)?, directory))
+}
+
+fn text(study: &Study, files: &[PathBuf]) -> String {
+    let verdict = match &study.gradient_verdict {
+        Judgement::Judged(profile) => profile.to_string(),
+        Judgement::Withheld(reason) => format!("no verdict: {reason}"),
+    };
+    let page = files.iter().find(|file| file.ends_with("index.html"));
+    let page = page.map_or_else(String::new, |file| file.display().to_string());
+    format!("{}\n{verdict}\nopen {page}\n", crate::report::finding(study))
+}

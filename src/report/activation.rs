@@ -1,0 +1,192 @@
+//! The activation, its derivative, and where the pre-activations fall.
+
+use plotters::prelude::*;
+
+use super::theme::{self, Axis, DrawingError, Symbol};
+use super::words::significant;
+use crate::activation::SATURATION;
+use crate::spec::Quantity;
+use crate::study::Study;
+
+pub(super) fn title(study: &Study) -> String {
+    let name = &study.activation.name;
+    let at = |quantity| {
+        let shares = study.measurements.of(quantity).filter_map(|m| m.value);
+        shares.fold(None, |largest: Option<f64>, share| Some(largest.map_or(share, |l| l.max(share))))
+    };
+    match (at(Quantity::SaturatedFraction), at(Quantity::InactiveFraction)) {
+        (Some(saturated), _) if saturated > 0.005 => {
+            format!("Up to {} % of the {name} units of a layer are saturated", significant(100.0 * saturated))
+        }
+        (_, Some(inactive)) if inactive > 0.005 => {
+            format!("Up to {} % of the {name} units of a layer are inactive", significant(100.0 * inactive))
+        }
+        (Some(_), Some(_)) => format!("The pre-activations stay where {name} has slope"),
+        _ => format!("Where the pre-activations fall on {name}"),
+    }
+}
+
+pub(super) fn caption(study: &Study) -> String {
+    format!(
+        "Above: {} = {} and its derivative, at most {} (dashed). Below: density of the pre-activations h, measured (filled) and \
+         predicted (line: normal with the variance of mean field). Grey: |derivative| below 5 % of its largest value; units \
+         there pass almost no gradient. Look at how much of the density lies in the grey.",
+        study.activation.name,
+        study.activation.formula,
+        significant(study.activation.derivative_sup)
+    )
+}
+
+pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
+    let sheet = &study.activation;
+    let (left, right) = (sheet.x[0], sheet.x[sheet.x.len() - 1]);
+    // Every layer its own colour; the theory line of a layer has the colour of its density.
+    let layers: Vec<(RGBColor, String, &crate::measure::LayerDensity, Option<f64>)> = study
+        .densities
+        .iter()
+        .zip(theme::LAYERS)
+        .map(|(density, colour)| {
+            let rms = study.predictions.get(Quantity::PreActivations, density.layer).and_then(|p| p.value);
+            (colour, format!("h in layer {}", density.layer), density, rms)
+        })
+        .collect();
+    let upper = [(Symbol::Line, theme::REFERENCE, sheet.name.as_str()), (Symbol::Line, theme::LIMIT, "its derivative")];
+    let mut lower: Vec<(Symbol, RGBColor, &str)> =
+        layers.iter().map(|(colour, label, _, _)| (Symbol::Band, *colour, label.as_str())).collect();
+    if layers.iter().any(|layer| layer.3.is_some()) {
+        lower.push((Symbol::Line, theme::SHADE, "predicted"));
+    }
+    lower.push((Symbol::Band, theme::SHADE, "saturated or inactive"));
+    let strip = 26 * theme::legend_rows(&lower) + 6;
+
+    theme::svg(330 + 330 + 32 + strip, |area| {
+        let (top, bottom) = area.split_vertically(32 + 330);
+        let (top_legend, top_plot) = top.split_vertically(32);
+        let (bottom_legend, bottom_plot) = bottom.split_vertically(strip);
+        theme::legend(&top_legend, &upper)?;
+        theme::legend(&bottom_legend, &lower)?;
+
+        let all = sheet.value.iter().chain(&sheet.derivative).copied().chain([sheet.derivative_sup]);
+        // An unbounded activation would flatten its derivative: show it as far as a few times the slope.
+        let shown = all.filter(|y| y.abs() <= 4.0 * sheet.derivative_sup.max(1.0));
+        let (low, high) = theme::padded_span(shown, 0.05, 0.2).unwrap_or((-1.0, 1.0));
+        let mut chart = ChartBuilder::on(&top_plot)
+            .margin_right(20)
+            .margin_top(6)
+            .x_label_area_size(30)
+            .y_label_area_size(86)
+            .build_cartesian_2d(Axis::linear(left, right), Axis::linear(low, high))?;
+        shade(&mut chart, study, low, high)?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE.mix(0.0))
+            .bold_line_style(BLACK.mix(0.12))
+            .y_desc("phi, phi\u{2032}")
+            .label_style(theme::font(theme::TEXT))
+            .axis_desc_style(theme::font(theme::TEXT + 1))
+            .draw()?;
+        let sup = sheet.derivative_sup;
+        let dashes = (0..40).filter(|k| k % 2 == 0).map(|k| {
+            let at = |k: i32| left + (right - left) * f64::from(k) / 40.0;
+            PathElement::new(vec![(at(k), sup), (at(k + 1), sup)], theme::LIMIT.stroke_width(1))
+        });
+        chart.draw_series(dashes)?;
+        for (values, colour) in [(&sheet.value, theme::REFERENCE), (&sheet.derivative, theme::LIMIT)] {
+            // A jump (ReLU's derivative) is a gap, not a slope.
+            for piece in pieces(&sheet.x, values, low, high, 0.3 * (high - low)) {
+                chart.draw_series([PathElement::new(piece, colour.stroke_width(3))])?;
+            }
+        }
+
+        let gauss = |x: f64, rms: f64| (-0.5 * (x / rms).powi(2)).exp() / (rms * (2.0 * std::f64::consts::PI).sqrt());
+        let peak = layers
+            .iter()
+            .flat_map(|(_, _, density, rms)| {
+                density.density.values.iter().copied().chain(rms.map(|rms| gauss(0.0, rms)))
+            })
+            .filter(|value| value.is_finite())
+            .fold(0.0, f64::max);
+        let peak = if peak > 0.0 { 1.08 * peak } else { 1.0 };
+        let mut chart = ChartBuilder::on(&bottom_plot)
+            .margin_right(20)
+            .margin_top(6)
+            .x_label_area_size(56)
+            .y_label_area_size(86)
+            .build_cartesian_2d(Axis::linear(left, right), Axis::linear(0.0, peak))?;
+        shade(&mut chart, study, 0.0, peak)?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE.mix(0.0))
+            .bold_line_style(BLACK.mix(0.12))
+            .x_desc("pre-activation h")
+            .y_desc("density of h")
+            .label_style(theme::font(theme::TEXT))
+            .axis_desc_style(theme::font(theme::TEXT + 1))
+            .draw()?;
+        for (colour, _, layer, _) in &layers {
+            let density = &layer.density;
+            let width = (density.high - density.low) / density.values.len() as f64;
+            let mut outline = vec![(density.low, 0.0)];
+            for (k, value) in density.values.iter().enumerate() {
+                let cell = density.low + width * k as f64;
+                outline.extend([(cell, *value), (cell + width, *value)]);
+            }
+            outline.push((density.high, 0.0));
+            chart.draw_series([Polygon::new(outline, colour.mix(0.25).filled())])?;
+        }
+        for (colour, _, _, rms) in &layers {
+            if let Some(rms) = rms {
+                let curve: Vec<(f64, f64)> = sheet.x.iter().map(|&x| (x, gauss(x, *rms))).collect();
+                chart.draw_series([PathElement::new(curve, colour.stroke_width(3))])?;
+            }
+        }
+        Ok(())
+    })
+}
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
+
+/// Grey where the derivative is small.
+fn shade(chart: &mut Chart<'_, '_>, study: &Study, low: f64, high: f64) -> Result<(), DrawingError> {
+    let sheet = &study.activation;
+    let half = 0.5 * (sheet.x[1] - sheet.x[0]);
+    let mut start: Option<f64> = None;
+    let mut bands = Vec::new();
+    for (x, slope) in sheet.x.iter().zip(&sheet.derivative) {
+        match (slope.abs() < SATURATION * sheet.derivative_sup, start) {
+            (true, None) => start = Some(x - half),
+            (false, Some(from)) => {
+                bands.push((from, x - half));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    if let (Some(from), Some(last)) = (start, sheet.x.last()) {
+        bands.push((from, last + half));
+    }
+    let (left, right) = (sheet.x[0], sheet.x[sheet.x.len() - 1]);
+    chart.draw_series(bands.into_iter().map(|(from, to)| {
+        Rectangle::new([(from.max(left), low), (to.min(right), high)], theme::SHADE.mix(0.22).filled())
+    }))?;
+    Ok(())
+}
+
+/// A curve cut where it leaves the frame or jumps.
+fn pieces(x: &[f64], y: &[f64], low: f64, high: f64, jump: f64) -> Vec<Vec<(f64, f64)>> {
+    let mut pieces = vec![Vec::new()];
+    let mut previous: Option<f64> = None;
+    for (&x, &y) in x.iter().zip(y) {
+        let inside = (low..=high).contains(&y);
+        let jumps = previous.is_some_and(|before: f64| (before - y).abs() > jump);
+        if !inside || jumps {
+            pieces.push(Vec::new());
+        }
+        if inside && let Some(piece) = pieces.last_mut() {
+            piece.push((x, y));
+        }
+        previous = Some(y);
+    }
+    pieces.retain(|piece| piece.len() > 1);
+    pieces
+}

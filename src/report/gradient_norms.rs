@@ -1,0 +1,133 @@
+//! Gradient norm by layer: prediction, measurement, reference.
+
+use plotters::prelude::*;
+
+use super::theme::{self, Axis, DrawingError, Symbol};
+use super::words;
+use crate::spec::Quantity;
+use crate::study::Study;
+
+const QUANTITY: Quantity = Quantity::GradientNorms;
+
+pub(super) fn title(study: &Study) -> String {
+    words::finding(study)
+}
+
+pub(super) fn caption(study: &Study) -> String {
+    let mut text = String::from(
+        "Frobenius norm of the weight gradient dL/dW of every layer, log scale. Points: root mean square over the measured \
+         networks; bars: three standard errors (often smaller than the point); band: the middle 90 % of the networks.",
+    );
+    if study.predictions.of(QUANTITY).next().is_some() {
+        text.push_str(
+            " Line: mean-field prediction from the specification alone, in the limit of infinite width, with the correlations \
+             between the samples of the batch.",
+        );
+    }
+    if study.reference.is_some() {
+        text.push_str(" Rings: PyTorch\u{2019}s own draws of the same network.");
+    }
+    text.push_str(
+        " Look at the slope: read from right to left it is the factor by which each layer multiplies the gradient on its way \
+         back.",
+    );
+    let lost: Vec<String> = study
+        .measurements
+        .of(QUANTITY)
+        .filter(|m| m.zeros + m.non_finite > 0)
+        .map(|m| format!("layer {}: {} zero, {} not finite of {}", m.layer, m.zeros, m.non_finite, m.trials))
+        .take(6)
+        .collect();
+    if !lost.is_empty() {
+        text.push_str(&format!(" Norms that are exactly zero or not finite: {}.", lost.join("; ")));
+    }
+    text
+}
+
+pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
+    let measured: Vec<_> = study.measurements.of(QUANTITY).collect();
+    let predicted: Vec<(f64, f64)> =
+        study.predictions.of(QUANTITY).filter_map(|p| Some((p.layer as f64, p.log10_rms?))).collect();
+    let band: Vec<(f64, f64, f64)> =
+        measured.iter().filter_map(|m| m.log10_quantiles.map(|q| (m.layer as f64, q[0], q[4]))).collect();
+    let points: Vec<(f64, f64, f64)> =
+        measured.iter().filter_map(|m| m.estimate().map(|e| (m.layer as f64, e.value, e.standard_error))).collect();
+    let reference: Vec<(f64, f64)> = study
+        .reference
+        .iter()
+        .flat_map(|reference| reference.layers.iter().map(|layer| (layer.layer as f64, layer.log10_rms)))
+        .collect();
+
+    let mut entries = Vec::new();
+    if !predicted.is_empty() {
+        entries.push((Symbol::Line, theme::PREDICTION, "predicted rms (infinite width)"));
+    }
+    let label = format!("measured rms, {} networks", study.trials);
+    if !points.is_empty() {
+        entries.push((Symbol::Point, theme::MEASUREMENT, label.as_str()));
+        entries.push((Symbol::Band, theme::MEASUREMENT, "middle 90 % of networks"));
+    }
+    if let Some(reference) = &study.reference {
+        entries.push((Symbol::Hollow, theme::REFERENCE, reference.label.as_str()));
+    }
+
+    let values = predicted
+        .iter()
+        .chain(&reference)
+        .map(|point| point.1)
+        .chain(points.iter().map(|point| point.1))
+        .chain(band.iter().flat_map(|(_, low, high)| [*low, *high]));
+    let Some((low, high)) = theme::padded_span(values, 0.06, 0.3) else {
+        return theme::svg(160, |area| {
+            let message = "No layer has a finite, non-zero gradient norm: there is nothing to draw on a log scale.";
+            area.draw(&Text::new(message, (60, 70), theme::font(theme::TEXT)))?;
+            Ok(())
+        });
+    };
+    let strip = 26 * theme::legend_rows(&entries) + 6;
+    theme::svg(520 + strip, |area| {
+        let (top, plot) = area.split_vertically(strip);
+        theme::legend(&top, &entries)?;
+        let mut chart = ChartBuilder::on(&plot)
+            .margin_right(20)
+            .margin_top(8)
+            .x_label_area_size(56)
+            .y_label_area_size(86)
+            .build_cartesian_2d(Axis::whole(1, study.depth()), Axis::log10(low, high))?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE.mix(0.0))
+            .bold_line_style(BLACK.mix(0.12))
+            .x_desc("layer (1 = next to the input)")
+            .y_desc("norm of dL/dW")
+            .label_style(theme::font(theme::TEXT))
+            .axis_desc_style(theme::font(theme::TEXT + 1))
+            .draw()?;
+
+        // A band over one layer is a bar of some width, not a line.
+        let wide: Vec<(f64, f64, f64)> = match band[..] {
+            [(x, low, high)] => vec![(x - 0.15, low, high), (x + 0.15, low, high)],
+            _ => band.clone(),
+        };
+        let outline: Vec<(f64, f64)> =
+            wide.iter().map(|b| (b.0, b.1)).chain(wide.iter().rev().map(|b| (b.0, b.2))).collect();
+        if !outline.is_empty() {
+            chart.draw_series([Polygon::new(outline, theme::MEASUREMENT.mix(0.25).filled())])?;
+        }
+        let line = match predicted[..] {
+            [(x, y)] => vec![(x - 0.3, y), (x + 0.3, y)],
+            _ => predicted.clone(),
+        };
+        chart.draw_series([PathElement::new(line, theme::PREDICTION.stroke_width(3))])?;
+        let size = if study.depth() > 60 { 3 } else { 6 };
+        for &(x, y, error) in &points {
+            let bar = vec![(x, y - 3.0 * error), (x, y + 3.0 * error)];
+            chart.draw_series([PathElement::new(bar, theme::MEASUREMENT.stroke_width(2))])?;
+        }
+        chart.draw_series(points.iter().map(|&(x, y, _)| Circle::new((x, y), size, theme::MEASUREMENT.filled())))?;
+        chart.draw_series(
+            reference.iter().map(|&(x, y)| Circle::new((x, y), size + 4, theme::REFERENCE.stroke_width(2))),
+        )?;
+        Ok(())
+    })
+}

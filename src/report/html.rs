@@ -1,0 +1,322 @@
+//! The page around the figures.
+
+use std::fmt::Write as _;
+
+use super::Figure;
+use super::words::{self, significant};
+use crate::claims::{ProfileVerdict, Verdict};
+use crate::measure::Measurement;
+use crate::spec::Quantity;
+use crate::study::{Judgement, Study};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The page as one self-contained HTML text: figures inline, no script, no network.
+pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
+    let mut html = String::new();
+    let title = escape(&format!("{}: gradients predicted and measured", study.name));
+    let _ = write!(
+        html,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+    );
+    header(&mut html, study);
+    for (number, (figure, svg)) in figures.iter().enumerate() {
+        let _ = write!(
+            html,
+            "<figure id=\"{name}\">\n<h2>{title}</h2>\n{svg}\n<figcaption><b>Figure {number}.</b> {caption} \
+             (<a href=\"{name}.svg\">{name}.svg</a>)</figcaption>\n</figure>\n",
+            name = figure.name,
+            title = escape(&(figure.title)(study)),
+            svg = inline(svg, &(figure.title)(study)),
+            number = number + 1,
+            caption = escape(&(figure.caption)(study)),
+        );
+    }
+    layer_table(&mut html, study);
+    network_table(&mut html, study);
+    withheld(&mut html, study);
+    understanding(&mut html, study);
+    html.push_str("</main>\n</body>\n</html>\n");
+    html
+}
+
+fn header(html: &mut String, study: &Study) {
+    let _ = write!(
+        html,
+        "<h1>{}</h1>\n<p class=\"finding\">{}.</p>\n",
+        escape(&study.name),
+        escape(&words::finding(study))
+    );
+    html.push_str("<dl class=\"summary\">\n");
+    let mut item = |term: &str, text: &str| {
+        let _ = writeln!(html, "<div><dt>{}</dt><dd>{}</dd></div>", escape(term), text);
+    };
+    if study.depth() > 1 {
+        let steps = (study.depth() - 1) as f64;
+        let ratio = |log10: Option<f64>| log10.map_or_else(|| "\u{2013}".to_owned(), words::ratio);
+        item("First to last layer, predicted", &ratio(study.predicted_log10_ratio()));
+        item("measured (rms)", &ratio(study.measured_log10_ratio()));
+        item("measured (typical network)", &ratio(study.typical_log10_ratio()));
+        let factor = |log10: Option<f64>| {
+            log10.map_or_else(|| "\u{2013}".to_owned(), |log10| significant(10f64.powf(log10 / steps)))
+        };
+        item("Factor per layer, measured", &factor(study.measured_log10_ratio()));
+    }
+    match &study.gradient_verdict {
+        Judgement::Judged(profile) => {
+            item("Theory and experiment", &format!("<span class=\"{0}\">{0}</span>", profile.verdict));
+        }
+        Judgement::Withheld(_) => item("Theory and experiment", "<span class=\"inconclusive\">no verdict</span>"),
+    }
+    html.push_str("</dl>\n");
+    match &study.gradient_verdict {
+        Judgement::Judged(profile) => {
+            let _ = writeln!(html, "<p>{}</p>", escape(&verdict_sentence(profile)));
+        }
+        Judgement::Withheld(reason) => {
+            let _ = writeln!(html, "<p>No verdict: {}.</p>", escape(reason));
+        }
+    }
+}
+
+fn verdict_sentence(profile: &ProfileVerdict) -> String {
+    let what = match profile.verdict {
+        Verdict::Confirmed => "The prediction is confirmed",
+        Verdict::Refuted => "The prediction is refuted",
+        Verdict::Inconclusive => "The verdict is open",
+    };
+    let mut text = format!("{what}: ");
+    if let Some(worst) = profile.worst() {
+        let _ = write!(
+            text,
+            "extrapolated to infinite width, the measured gradients differ from it by at most {:.4} \u{b1} {:.4} in log10 \
+             (layer {}), where \u{b1}{:.4} is allowed ({}). ",
+            worst.limit.value.abs(),
+            worst.limit.standard_error,
+            worst.layer,
+            profile.stated_error,
+            profile.resolution
+        );
+        let gap = profile.layers.iter().max_by(|a, b| a.gap.value.abs().total_cmp(&b.gap.value.abs()));
+        if let Some(gap) = gap {
+            let _ = write!(
+                text,
+                "At this network\u{2019}s own width the gap is up to {} % (layer {}), shrinking like 1/width. ",
+                significant(100.0 * (10f64.powf(gap.gap.value) - 1.0).abs()),
+                gap.layer
+            );
+        }
+        if profile.verdict == Verdict::Inconclusive {
+            let corrected = worst.interval.high - worst.limit.value;
+            let needed = (corrected / profile.stated_error * 2.0).powi(2);
+            if needed > 1.0 {
+                let _ = write!(text, "About {} times as many trials would decide. ", significant(needed));
+            } else if profile.lack_of_fit_p < 0.001 {
+                text.push_str("The approach to the limit is not linear in 1/width at these widths, so its limit decides nothing. ");
+            }
+        }
+    }
+    for control in &profile.controls {
+        let _ = write!(text, "The mistake \u{201c}{}\u{201d} is {}. ", control.mistake, control.verdict);
+    }
+    text
+}
+
+fn layer_table(html: &mut String, study: &Study) {
+    html.push_str(
+        "<section>\n<h2>Layer by layer</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>layer</th>\
+         <th>predicted rms |dL/dW|</th><th>measured rms (\u{b1} s.e.)</th><th>typical (mean log10 \u{b1} spread)</th>\
+         <th>gap at this width</th><th>verdict in the limit</th><th>rms h: predicted, measured</th>\
+         <th>batch correlation: predicted, measured</th><th>saturated</th><th>inactive</th></tr></thead>\n<tbody>\n",
+    );
+    let rows = shown_rows(study.depth());
+    let mut previous = 0;
+    for layer in rows {
+        if layer > previous + 1 {
+            html.push_str("<tr><td colspan=\"10\">\u{22ee}</td></tr>\n");
+        }
+        previous = layer;
+        html.push_str("<tr>");
+        for cell in row(study, layer) {
+            let _ = write!(html, "<td>{cell}</td>");
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table></div>\n");
+    if study.depth() > MAX_ROWS {
+        html.push_str("<p class=\"note\">Layers are thinned out here; data.json has them all.</p>\n");
+    }
+    html.push_str("</section>\n");
+}
+
+const MAX_ROWS: usize = 60;
+
+/// All layers of a network of usual depth, a regular selection with both ends of a deeper one.
+fn shown_rows(depth: usize) -> Vec<usize> {
+    if depth <= MAX_ROWS {
+        return (1..=depth).collect();
+    }
+    let mut rows: Vec<usize> = (0..MAX_ROWS).map(|k| 1 + k * (depth - 1) / (MAX_ROWS - 1)).collect();
+    rows.dedup();
+    rows
+}
+
+fn row(study: &Study, layer: usize) -> [String; 10] {
+    let none = || "\u{2013}".to_owned();
+    let measured = |quantity| study.measurements.get(quantity, layer);
+    let value = |measurement: Option<&Measurement>| {
+        measurement.and_then(|m| m.value).map_or_else(none, |value| number(Some(value), None))
+    };
+    let predicted =
+        |quantity| study.predictions.get(quantity, layer).map_or_else(none, |p| number(p.value, p.log10_rms));
+    let gradient = measured(Quantity::GradientNorms);
+    let verdict = match &study.gradient_verdict {
+        Judgement::Judged(profile) => profile.layers.iter().find(|l| l.layer == layer),
+        Judgement::Withheld(_) => None,
+    };
+    let share = |quantity| {
+        measured(quantity).and_then(|m| m.value).map_or_else(none, |share| format!("{:.1} %", 100.0 * share))
+    };
+    [
+        layer.to_string(),
+        predicted(Quantity::GradientNorms),
+        gradient.map_or_else(none, |m| {
+            let relative = m
+                .standard_error
+                .map_or_else(String::new, |error| format!(" \u{b1} {:.1} %", error * std::f64::consts::LN_10 * 100.0));
+            let lost = if m.zeros + m.non_finite > 0 {
+                format!(" ({} zero, {} not finite)", m.zeros, m.non_finite)
+            } else {
+                String::new()
+            };
+            format!("{}{relative}{lost}", number(m.value, m.log10_rms))
+        }),
+        gradient
+            .and_then(|m| Some((m.log10_mean?, m.log10_standard_deviation?)))
+            .map_or_else(none, |(mean, spread)| format!("{mean:.3} \u{b1} {spread:.3}").replace('-', "\u{2212}")),
+        verdict.map_or_else(none, |l| {
+            format!("{:+.1} %", 100.0 * (10f64.powf(l.gap.value) - 1.0)).replace('-', "\u{2212}")
+        }),
+        verdict.map_or_else(none, |l| format!("<span class=\"{0}\">{0}</span>", l.verdict)),
+        format!("{}, {}", predicted(Quantity::PreActivations), value(measured(Quantity::PreActivations))),
+        format!("{}, {}", predicted(Quantity::BatchCorrelations), value(measured(Quantity::BatchCorrelations))),
+        share(Quantity::SaturatedFraction),
+        share(Quantity::InactiveFraction),
+    ]
+}
+
+/// Four significant digits; a power of ten where the value is far from one or only its logarithm fits.
+fn number(value: Option<f64>, log10: Option<f64>) -> String {
+    match (value, log10) {
+        (Some(value), _) if value == 0.0 || (1e-3..1e5).contains(&value.abs()) => {
+            let decimals = (3.0 - value.abs().max(1e-12).log10().floor()).clamp(0.0, 6.0) as usize;
+            format!("{value:.decimals$}").replace('-', "\u{2212}")
+        }
+        (Some(value), _) => power_form(value.abs().log10(), value < 0.0),
+        (None, Some(log10)) => power_form(log10, false),
+        (None, None) => "\u{2013}".to_owned(),
+    }
+}
+
+fn power_form(log10: f64, negative: bool) -> String {
+    let exponent = log10.floor();
+    let sign = if negative { "\u{2212}" } else { "" };
+    format!(
+        "{sign}{:.3}\u{b7}10<sup>{}</sup>",
+        10f64.powf(log10 - exponent),
+        format!("{exponent}").replace('-', "\u{2212}")
+    )
+}
+
+fn network_table(html: &mut String, study: &Study) {
+    let _ = write!(
+        html,
+        "<section>\n<h2>The network</h2>\n<p>{} layers, run in {}; loss: {}; inputs: {}; {} trials, seed {}.</p>\n\
+         <div class=\"scroll\"><table>\n<thead><tr><th>layers</th><th>shape (in \u{2192} out)</th><th>activation</th>\
+         <th>weights</th><th>sigma_w</th><th>biases</th><th>sigma_b</th></tr></thead>\n<tbody>\n",
+        study.depth(),
+        match study.precision {
+            crate::spec::Precision::F64 => "double precision",
+            crate::spec::Precision::F32 => "single precision",
+        },
+        study.loss.name(),
+        escape(&study.data),
+        study.trials,
+        study.seed
+    );
+    let mut start = 0;
+    while start < study.layers.len() {
+        let first = &study.layers[start];
+        let same = |other: &crate::spec::LayerDescription| {
+            crate::spec::LayerDescription { layer: first.layer, ..other.clone() } == *first
+        };
+        let count = study.layers[start..].iter().take_while(|other| same(other)).count();
+        let last = start + count;
+        let layers = if count == 1 { first.layer.to_string() } else { format!("{} to {last}", first.layer) };
+        let _ = writeln!(
+            html,
+            "<tr><td>{layers}</td><td>{} \u{2192} {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            first.fan_in,
+            first.fan_out,
+            escape(&first.activation),
+            escape(&first.weight_ensemble),
+            number(Some(first.sigma_w), None),
+            first.bias_ensemble.as_deref().map_or_else(|| "none".to_owned(), escape),
+            number(Some(first.sigma_b), None)
+        );
+        start = last;
+    }
+    html.push_str("</tbody>\n</table></div>\n</section>\n");
+}
+
+fn withheld(html: &mut String, study: &Study) {
+    if study.predictions.not_predicted.is_empty() {
+        return;
+    }
+    html.push_str("<section>\n<h2>What is not predicted</h2>\n<ul>\n");
+    for item in &study.predictions.not_predicted {
+        let layers = match item.layers[..] {
+            [only] => format!("layer {only}"),
+            [first, .., last] => format!("layers {first} to {last}"),
+            [] => String::new(),
+        };
+        let _ = writeln!(html, "<li>{}, {layers}: {}.</li>", item.quantity.name(), escape(&item.reason));
+    }
+    html.push_str("</ul>\n</section>\n");
+}
+
+fn understanding(html: &mut String, study: &Study) {
+    let _ = write!(
+        html,
+        include_str!("understanding.html"),
+        trials = study.trials,
+        version = escape(&study.version),
+        blas = escape(&study.blas_core)
+    );
+    let hypotheses = study.predictions.of(Quantity::GradientNorms).next();
+    if let Some(prediction) = hypotheses {
+        html.push_str("<h3>Hypotheses of the gradient prediction</h3>\n<ul>\n");
+        for hypothesis in &prediction.hypotheses {
+            let _ = writeln!(html, "<li>{}.</li>", escape(hypothesis));
+        }
+        let _ = write!(html, "</ul>\n<p class=\"note\">Source: {}.</p>\n", escape(&prediction.source));
+    }
+    html.push_str("</section>\n");
+}
+
+/// The SVG as part of the page: scales with it, and says what it is to a reader who cannot see it.
+fn inline(svg: &str, title: &str) -> String {
+    let body = svg.find("<svg").map_or(svg, |start| &svg[start..]);
+    // The namespace is needed in a file of its own only.
+    body.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1).replacen(
+        "<svg ",
+        &format!("<svg role=\"img\" aria-label=\"{}\" ", escape(title)),
+        1,
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,96 @@
+//! Reports: figures of a study as SVG, and the page around them. Everything is drawn from the study alone.
+//!
+//! [`FIGURES`] is the registry: a new figure is one file and one line there; page, files and tests follow.
+
+mod activation;
+mod gradient_norms;
+mod html;
+mod theme;
+mod width;
+mod words;
+
+use crate::study::Study;
+
+pub use html::page;
+pub use words::finding;
+
+/// One figure of a report.
+pub struct Figure {
+    /// File name without extension.
+    pub name: &'static str,
+    /// The finding, as the title.
+    pub title: fn(&Study) -> String,
+    /// What to look for, and under which hypotheses.
+    pub caption: fn(&Study) -> String,
+    /// Whether the study has what it shows.
+    pub applies: fn(&Study) -> bool,
+    /// The SVG.
+    draw: fn(&Study) -> Result<String, theme::DrawingError>,
+}
+
+impl std::fmt::Debug for Figure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Figure").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Every figure, in the order of the page.
+pub const FIGURES: &[Figure] = &[
+    Figure {
+        name: "gradient_norms",
+        title: gradient_norms::title,
+        caption: gradient_norms::caption,
+        applies: |_| true,
+        draw: gradient_norms::draw,
+    },
+    Figure {
+        name: "activation",
+        title: activation::title,
+        caption: activation::caption,
+        applies: |_| true,
+        draw: activation::draw,
+    },
+    Figure { name: "width", title: width::title, caption: width::caption, applies: width::applies, draw: width::draw },
+];
+
+/// A figure that could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("the figure `{figure}` could not be drawn: {source}")]
+pub struct FigureError {
+    /// The figure.
+    pub figure: &'static str,
+    /// What the drawing library said.
+    pub source: theme::DrawingError,
+}
+
+/// One file of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFile {
+    /// Name inside the report's directory.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The files of a report: `index.html` (self-contained), one SVG a figure, and `data.json`, from which the same page renders
+/// again.
+///
+/// # Errors
+///
+/// [`FigureError`] names the figure.
+pub fn render(study: &Study) -> Result<Vec<ReportFile>, FigureError> {
+    let figures = FIGURES
+        .iter()
+        .filter(|figure| (figure.applies)(study))
+        .map(|figure| {
+            let svg = (figure.draw)(study).map_err(|source| FigureError { figure: figure.name, source })?;
+            Ok((figure, svg))
+        })
+        .collect::<Result<Vec<_>, FigureError>>()?;
+    let mut files = vec![
+        ReportFile { name: "index.html".to_owned(), text: page(study, &figures) },
+        ReportFile { name: "data.json".to_owned(), text: study.to_json() },
+    ];
+    files.extend(figures.into_iter().map(|(figure, text)| ReportFile { name: format!("{}.svg", figure.name), text }));
+    Ok(files)
+}

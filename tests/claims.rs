@@ -1,0 +1,117 @@
+//! Theory against experiment, as `verify` and users' own tests see it. Every statistical test states its trials, level and seed,
+//! and carries negative controls.
+
+use std::path::Path;
+
+use gradspectra::claims::{ClaimError, Verdict, judge, registry};
+use gradspectra::measure::Silent;
+use gradspectra::spec::{Quantity, Spec};
+
+/// All claims of the project: confirmed, with every control refuted at a power of at least 0.95.
+#[test]
+fn every_claim_is_confirmed_and_every_control_refuted() {
+    for claim in registry() {
+        let result = claim.run(&Silent).expect("both sides have numbers");
+        assert_eq!(result.verdict, Verdict::Confirmed, "{}: {result:?}", result.id);
+        assert!(result.control_refuted && !result.controls.is_empty(), "{}: {result:?}", result.id);
+        assert!(result.controls.iter().all(|control| control.power >= 0.95), "{}: {result:?}", result.id);
+    }
+}
+
+fn spec(network: &str, rest: &str) -> Spec {
+    Spec::parse(&format!("seed = 5\n[network]\n{network}\n{rest}"), Path::new("claim.toml")).expect("valid")
+}
+
+/// Other activations, ensembles, losses and shapes than the lesson's. 99 % level over all layers, seed 5, trials as stated;
+/// controls: sigma_w 3 % off, correlations left out.
+#[test]
+fn predictions_hold_across_the_families() {
+    let cases = [
+        (
+            "critical tanh, orthogonal, random readout",
+            spec(
+                "input = 40\ndepth = 6\nwidth = 40\nactivation = \"tanh\"\n\
+                 weights = { ensemble = \"orthogonal\", sigma_w = 1.2 }\nbiases = { sigma_b = 0.2 }",
+                "[data]\nbatch = 3\n[loss]\nkind = \"random\"\n[measure]\ntrials = 1500",
+            ),
+        ),
+        (
+            "He ReLU, random readout, batch",
+            spec(
+                "input = 50\ndepth = 5\nwidth = 50\nactivation = \"relu\"\nweights = { preset = \"he\" }",
+                "[data]\nbatch = 4\n[loss]\nkind = \"random\"\n[measure]\ntrials = 3000",
+            ),
+        ),
+        (
+            "erf, uniform weights, changing widths, readout layer",
+            spec(
+                "input = 30\nwidths = [60, 40, 50]\noutput = 30\nactivation = \"erf\"\n\
+                 weights = { ensemble = \"uniform\", sigma_w = 1.5 }\nbiases = { sigma_b = 0.3 }",
+                "[data]\nbatch = 2\n[measure]\ntrials = 2000",
+            ),
+        ),
+        (
+            "linear, sum",
+            spec(
+                "input = 40\ndepth = 5\nwidth = 40\nactivation = \"linear\"\nweights = { sigma_w = 1.1 }",
+                "[measure]\ntrials = 3000",
+            ),
+        ),
+    ];
+    for (name, spec) in cases {
+        let verdict = judge(&spec, Quantity::GradientNorms, 0.99, &Silent).expect("both sides have numbers");
+        assert!(verdict.is_confirmed(), "{name}: {verdict}\n{verdict:#?}");
+        assert!(verdict.controls_refuted() && !verdict.controls.is_empty(), "{name}: {:#?}", verdict.controls);
+    }
+}
+
+/// The q-map and the c-map by themselves: 99 % level over all layers, 2,000 trials, seed 5, sigma_w 3 % off as the control.
+#[test]
+fn variances_and_correlations_are_as_mapped() {
+    let network = "input = 40\ndepth = 4\nwidth = 40\nactivation = \"tanh\"\nweights = { sigma_w = 2.0 }\n\
+                   biases = { sigma_b = 0.2 }";
+    let spec = spec(network, "[data]\nbatch = 3\n[measure]\ntrials = 2000");
+    for quantity in [Quantity::PreActivations, Quantity::BatchCorrelations, Quantity::BiasGradientNorms] {
+        let verdict = judge(&spec, quantity, 0.99, &Silent).expect("both sides have numbers");
+        assert!(verdict.is_confirmed(), "{verdict}\n{verdict:#?}");
+    }
+}
+
+/// Digits are given inputs: the prediction starts from their actual Gram matrix. Control inside `judge`; and the same
+/// network with the Gram matrix of random inputs is refuted here (4,000 trials, seed 5).
+#[test]
+fn given_inputs_are_predicted_from_their_own_gram_matrix() {
+    let network = "input = 64\ndepth = 4\nwidth = 50\nactivation = \"tanh\"\nweights = { sigma_w = 1.3 }";
+    let rest = "[loss]\nkind = \"random\"\n[measure]\ntrials = 4000\n[data]\nbatch = 4";
+    let digits = spec(network, &format!("{rest}\nkind = \"digits\""));
+    let verdict = judge(&digits, Quantity::GradientNorms, 0.99, &Silent).expect("both sides have numbers");
+    assert!(verdict.is_confirmed(), "{verdict}");
+    let random = gradspectra::predict::predict(&spec(network, rest));
+    let shift = verdict.layers[0].predicted
+        - random.get(Quantity::GradientNorms, 1).and_then(|p| p.log10_rms).expect("predicted");
+    let distance = (verdict.layers[0].limit.value + shift).abs();
+    assert!(distance > verdict.stated_error + 4.0 * verdict.layers[0].limit.standard_error, "{distance}");
+}
+
+/// Too few trials decide nothing, and never confirm.
+#[test]
+fn few_trials_are_inconclusive() {
+    let mut lesson = Spec::load("lesson").expect("built in");
+    lesson.measure.trials = 10;
+    let verdict = judge(&lesson, Quantity::GradientNorms, 0.99, &Silent).expect("both sides have numbers");
+    assert_eq!(verdict.verdict, Verdict::Inconclusive);
+}
+
+/// Where theory is silent, so is the verdict; where nothing survives, the counts say so.
+#[test]
+fn silence_has_a_reason() {
+    let relu = "input = 20\ndepth = 3\nwidth = 20\nactivation = \"relu\"\nweights = { preset = \"he\" }";
+    let error = judge(&spec(relu, "[loss]\nkind = \"mse\""), Quantity::GradientNorms, 0.99, &Silent);
+    assert!(matches!(error, Err(ClaimError::NotPredicted { .. })), "{error:?}");
+    let dead = "input = 20\ndepth = 40\nwidth = 20\nactivation = \"linear\"\nweights = { std = 1e-20 }";
+    let error = judge(&spec(dead, "[measure]\ntrials = 4"), Quantity::GradientNorms, 0.99, &Silent);
+    let message = error.expect_err("every gradient is zero").to_string();
+    assert!(message.contains("4 of 4 trials were exactly zero"), "{message}");
+    let level = judge(&Spec::load("lesson").expect("built in"), Quantity::GradientNorms, 1.0, &Silent);
+    assert_eq!(level, Err(ClaimError::Level(1.0)));
+}

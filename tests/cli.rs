@@ -1,0 +1,324 @@
+//! The command line as a user meets it: JSON contract, texts (snapshots), bad input, exit codes, interruption.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn gradspectra(arguments: &[&str], directory: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gradspectra"))
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .expect("the program was built for this test")
+}
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+/// Runs with `--json` and parses standard output as exactly one document.
+fn json(arguments: &[&str]) -> serde_json::Value {
+    let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+    let output = gradspectra(&arguments, here());
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    assert!(output.stderr.is_empty(), "{arguments:?} is not silent: {}", stderr(&output));
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+/// The keys of an object hold the contract's.
+fn assert_fields(value: &serde_json::Value, fields: &[&str]) {
+    let object = value.as_object().expect("an object");
+    for field in fields {
+        assert!(object.contains_key(*field), "no field `{field}` in {value}");
+    }
+}
+
+#[test]
+fn backprop_reproduces_pytorch_through_the_command_line() {
+    let data = here().join("tests/data");
+    let output = gradspectra(
+        &[
+            "backprop",
+            "lesson_pytorch.safetensors",
+            "--activation",
+            "sigmoid",
+            "--inputs",
+            "lesson_pytorch_x.safetensors",
+            "--loss",
+            "sum",
+            "--json",
+        ],
+        &data,
+    );
+    let got: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let text = std::fs::read_to_string(data.join("lesson_pytorch.json")).expect("in the repository");
+    let expected: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+    let close = |got: &serde_json::Value, expected: &serde_json::Value| {
+        let (got, expected) = (got.as_f64().expect("a number"), expected.as_f64().expect("a number"));
+        assert!((got / expected - 1.0).abs() < 1e-12, "{got} not {expected}");
+    };
+    close(&got["loss"], &expected["loss"]);
+    let layers = got["layers"].as_array().expect("a list");
+    assert_eq!(layers.len(), 10);
+    for (index, layer) in layers.iter().enumerate() {
+        assert_fields(
+            layer,
+            &["name", "weight_grad_norm", "bias_grad_norm", "saturated_fraction", "inactive_fraction"],
+        );
+        close(&layer["weight_grad_norm"], &expected["weight_grad_norm"][index]);
+        close(&layer["bias_grad_norm"], &expected["bias_grad_norm"][index]);
+    }
+}
+
+#[test]
+fn backprop_draws_inputs_and_takes_every_loss_and_format() {
+    let model = "tests/data/lesson_pytorch.safetensors";
+    for loss in ["sum", "random", "mse"] {
+        for precision in ["f64", "f32"] {
+            let got = json(&["backprop", model, "--activation", "sigmoid", "--loss", loss, "--precision", precision]);
+            assert!(got["layers"][0]["weight_grad_norm"].as_f64().expect("finite") > 0.0);
+        }
+    }
+}
+
+#[test]
+fn predict_and_measure_keep_the_contract() {
+    let predicted = json(&["predict", "lesson"]);
+    let fields = ["quantity", "layer", "value", "log10_rms", "log10_mean", "error", "hypotheses", "source"];
+    assert_fields(&predicted["predictions"][0], &fields);
+    assert_fields(&predicted["not_predicted"][0], &["quantity", "layers", "reason"]);
+    let measured = json(&["measure", "lesson", "--trials", "20"]);
+    let fields =
+        ["quantity", "layer", "log10_rms", "log10_mean", "standard_error", "trials", "zeros", "non_finite", "seed"];
+    for measurement in measured["measurements"].as_array().expect("a list") {
+        assert_fields(measurement, &fields);
+        assert_eq!(measurement["trials"], 20);
+    }
+}
+
+#[test]
+fn the_numbers_do_not_depend_on_the_threads() {
+    let with = |threads| {
+        stdout(&gradspectra(&["measure", "lesson", "--trials", "30", "--json", "--threads", threads], here()))
+    };
+    assert_eq!(with("1"), with("3"));
+}
+
+#[test]
+fn verify_keeps_the_contract_and_lists_its_claims() {
+    let verified = json(&["verify", "--only", "derivative-sup"]);
+    let claims = verified["claims"].as_array().expect("a list");
+    assert_eq!(claims.len(), gradspectra::activation::ACTIVATIONS.len());
+    let fields =
+        ["id", "statement", "verdict", "predicted", "measured", "standard_error", "stated_error", "control_refuted"];
+    for claim in claims {
+        assert_fields(claim, &fields);
+        assert_eq!((&claim["verdict"], &claim["control_refuted"]), (&"confirmed".into(), &true.into()));
+    }
+    let sigmoid = claims.iter().find(|claim| claim["id"] == "derivative-sup-sigmoid").expect("registered");
+    assert_eq!(sigmoid["predicted"], 0.25);
+    insta::assert_snapshot!("verify_list", stdout(&gradspectra(&["verify", "--list"], here())));
+}
+
+#[test]
+fn activation_keeps_the_contract() {
+    for entry in gradspectra::activation::ACTIVATIONS {
+        let got = json(&["activation", entry.name, "--q", "2"]);
+        assert_fields(&got, &["derivative_sup", "derivative_sup_at", "derivative_inf", "moments"]);
+        assert_fields(&got["moments"], &["q", "phi", "phi2", "dphi", "dphi2", "dphi4"]);
+        assert_eq!(got["moments"]["q"], 2.0);
+    }
+    insta::assert_snapshot!("activation_relu", stdout(&gradspectra(&["activation", "relu"], here())));
+}
+
+#[test]
+fn texts_for_people() {
+    insta::assert_snapshot!("help", stdout(&gradspectra(&["--help"], here())));
+    for command in ["report", "predict", "measure", "verify", "backprop", "activation"] {
+        let help = gradspectra(&[command, "--help"], here());
+        insta::assert_snapshot!(format!("help_{command}"), stdout(&help));
+    }
+    insta::assert_snapshot!("predict_lesson", stdout(&gradspectra(&["predict", "lesson"], here())));
+}
+
+/// A small specification, so that a report takes a moment.
+const SMALL: &str = "name = \"small\"\n[network]\ninput = 6\ndepth = 3\nwidth = 6\nactivation = \"tanh\"\n\
+                     weights = { sigma_w = 1.2 }\n[loss]\nkind = \"random\"\n[measure]\ntrials = 30\n";
+
+#[test]
+fn a_report_is_written_and_renders_again_to_the_same_page() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("small.toml"), SMALL).expect("writable");
+    let output = gradspectra(&["report", "small.toml", "--json"], directory.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_fields(&document, &["files", "verdicts"]);
+    for file in document["files"].as_array().expect("a list") {
+        assert!(directory.path().join(file.as_str().expect("a path")).exists());
+    }
+    let page = |name: &str| std::fs::read_to_string(directory.path().join(name).join("index.html")).expect("written");
+    let first = page("reports/small");
+    assert!(first.contains("<svg") && !first.contains("<script") && !first.contains("=\"http"), "self-contained");
+    let again = gradspectra(&["report", "reports/small/data.json", "--out", "again"], directory.path());
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert_eq!(first, page("again"));
+    let data = |name: &str| std::fs::read(directory.path().join(name).join("data.json")).expect("written");
+    assert!(data("reports/small") == data("again"), "what is saved is what was loaded");
+    let left: Vec<_> = std::fs::read_dir(directory.path().join("again")).expect("readable").collect();
+    assert_eq!(left.len(), document["files"].as_array().expect("a list").len(), "no temporary file stays behind");
+}
+
+/// Degenerate networks get an honest page: one layer, two trials, everything zero, everything infinite.
+#[test]
+fn degenerate_networks_have_a_report() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let linear = |depth: usize, std: &str| {
+        format!(
+            "[network]\ninput = 4\ndepth = {depth}\nwidth = 4\nactivation = \"linear\"\nweights = {{ std = {std} }}\n\
+             [measure]\ntrials = 2\n"
+        )
+    };
+    let cases = [
+        ("one", linear(1, "1.0")),
+        ("zero", linear(300, "1e-9")),
+        ("overflow", linear(300, "1e9")),
+        ("relu", SMALL.replace("tanh", "relu").replace("random", "mse")),
+        ("readout", SMALL.replace("[loss]", "output = 3\n[loss]")),
+    ];
+    for (name, text) in cases {
+        std::fs::write(directory.path().join(format!("{name}.toml")), text).expect("writable");
+        let output = gradspectra(&["report", &format!("{name}.toml"), "--out", name], directory.path());
+        assert!(output.status.success(), "{name}: {}", stderr(&output));
+        let page = std::fs::read_to_string(directory.path().join(name).join("index.html")).expect("written");
+        assert!(!page.contains("NaN") && !page.contains(">inf"), "{name}: a NaN or an infinity is on the page");
+    }
+}
+
+/// Every kind of bad input: exit code 2, one line that names file, key or value, nothing on standard output, no file written.
+#[test]
+fn bad_input_gets_one_clear_line() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let model = here().join("tests/data/lesson_pytorch.safetensors");
+    let model = model.to_str().expect("a text path");
+    let inputs = here().join("tests/data/lesson_pytorch_x.safetensors");
+    let bytes = std::fs::read(model).expect("in the repository");
+    let write = |name: &str, text: &[u8]| std::fs::write(directory.path().join(name), text).expect("writable");
+    write("truncated.safetensors", &bytes[..bytes.len() / 2]);
+    let mut lying = bytes.clone();
+    lying[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    write("lying.safetensors", &lying);
+    write("nan.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0, f64::NAN, 0.0, 1.0])]));
+    write("unchained.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0; 4]), ("1.weight", &[1, 3], &[1.0; 3])]));
+    write("conv.safetensors", &tensors(&[("conv.weight", &[2, 2, 1], &[1.0; 4])]));
+    write("norm.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0; 4]), ("1.running_mean", &[2], &[1.0; 2])]));
+    write("bias.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0; 4]), ("0.bias", &[3], &[1.0; 3])]));
+    write("empty.safetensors", &tensors(&[]));
+    write("file", b"in the way");
+    let edits = [
+        ("widht.toml", "width = 6", "widht = 6"),
+        ("depth0.toml", "depth = 3", "depth = 0"),
+        ("width0.toml", "width = 6", "width = 0"),
+        ("fraction.toml", "width = 6", "width = 6.5"),
+        ("activation.toml", "\"tanh\"", "\"thanh\""),
+        ("negative.toml", "sigma_w = 1.2", "sigma_w = -1.2"),
+        ("nan.toml", "sigma_w = 1.2", "sigma_w = nan"),
+        ("two.toml", "sigma_w = 1.2", "sigma_w = 1.2, std = 1.0"),
+        ("noscale.toml", "sigma_w = 1.2", "ensemble = \"gaussian\""),
+        ("preset.toml", "sigma_w = 1.2", "preset = \"hee\""),
+        ("ensemble.toml", "sigma_w = 1.2", "sigma_w = 1.2, ensemble = \"gausian\""),
+        ("loss.toml", "\"random\"", "\"cross_entropy\""),
+        ("trials.toml", "trials = 30", "trials = 1"),
+        ("quantity.toml", "trials = 30", "quantities = [\"gradient_norm\"]"),
+        ("precision.toml", "width = 6", "width = 6\nprecision = \"f8\""),
+        ("data.toml", "[loss]", "[data]\npath = \"missing.safetensors\"\n[loss]"),
+        ("digits.toml", "[loss]", "[data]\nkind = \"digits\"\n[loss]"),
+        ("train.toml", "[loss]", "[train]\nsteps = 4\n[loss]"),
+        ("syntax.toml", "depth = 3", "depth = = 3"),
+        ("twice.toml", "depth = 3", "depth = 3\ndepth = 4"),
+        ("name.toml", "\"small\"", "\"../small\""),
+        ("huge.toml", "width = 6", "width = 10000000"),
+    ];
+    for (name, from, to) in edits {
+        assert!(SMALL.contains(from));
+        write(name, SMALL.replace(from, to).as_bytes());
+    }
+    let before = std::fs::read_dir(directory.path()).expect("readable").count();
+
+    let mut cases: Vec<Vec<&str>> = edits.iter().map(|(name, _, _)| vec!["measure", name]).collect();
+    let sigmoid = ["--activation", "sigmoid"];
+    for file in ["truncated", "lying", "nan", "unchained", "conv", "norm", "bias", "empty", "missing"] {
+        let name: &'static str = Box::leak(format!("{file}.safetensors").into_boxed_str());
+        cases.push([&["backprop", name], &sigmoid[..]].concat());
+    }
+    cases.extend([
+        vec!["predict", "leson"],
+        vec!["predict", "missing.toml"],
+        vec!["predict", "."],
+        vec!["activation", "sigmiod"],
+        vec!["activation", "sigmoid", "--q", "0"],
+        vec!["activation", "sigmoid", "--q", "-1"],
+        vec!["activation", "sigmoid", "--q", "nan"],
+        vec!["activation", "sigmoid", "--q", "1e9"],
+        vec!["verify", "--only", "lesson-gradent-profile"],
+        vec!["report", "--out", "file/below"],
+        vec!["report", "missing.json"],
+        vec!["report", "file.json"],
+        vec!["backprop", model, "--activation", "sigmoid", "--targets", model],
+        vec!["backprop", model, "--activation", "sigmoid", "--inputs", model],
+        vec!["backprop", inputs.to_str().expect("a text path"), "--activation", "sigmoid"],
+    ]);
+    let mut lines = String::new();
+    for case in cases {
+        let output = gradspectra(&case, directory.path());
+        let message = stderr(&output).replace(model, "MODEL").replace(inputs.to_str().expect("a text path"), "INPUTS");
+        assert_eq!(output.status.code(), Some(2), "{case:?}: {message}");
+        assert!(output.stdout.is_empty(), "{case:?}");
+        assert_eq!(message.lines().count(), 1, "{case:?}: {message}");
+        lines.push_str(&message);
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), before, "nothing is written");
+    insta::assert_snapshot!("bad_input", lines);
+}
+
+/// A safetensors file of f64 tensors.
+fn tensors(list: &[(&str, &[usize], &[f64])]) -> Vec<u8> {
+    use safetensors::{Dtype, tensor::TensorView};
+    let bytes: Vec<Vec<u8>> =
+        list.iter().map(|(_, _, values)| values.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
+    let views = list.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        (*name, TensorView::new(Dtype::F64, shape.to_vec(), bytes).expect("the shape fits the values"))
+    });
+    safetensors::serialize(views, None).expect("valid")
+}
+
+/// Ctrl-C in the middle: exit code 130, one line, and a report that was there before stays as it was.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_everything_as_it_was() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::create_dir(directory.path().join("out")).expect("writable");
+    std::fs::write(directory.path().join("out/index.html"), "the old page").expect("writable");
+    let child = Command::new(env!("CARGO_BIN_EXE_gradspectra"))
+        .args(["report", "lesson", "--trials", "1000000", "--out", "out"])
+        .current_dir(directory.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program was built for this test");
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill exists");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(stderr(&output), "interrupted: nothing was written\n");
+    let files: Vec<_> = std::fs::read_dir(directory.path().join("out")).expect("readable").collect();
+    assert_eq!(files.len(), 1, "no temporary file stays behind");
+    let page = std::fs::read_to_string(directory.path().join("out/index.html")).expect("readable");
+    assert_eq!(page, "the old page");
+}

@@ -93,7 +93,13 @@ fn predict_and_measure_keep_the_contract() {
     let predicted = json(&["predict", "lesson"]);
     let fields = ["quantity", "layer", "value", "log10_rms", "log10_mean", "error", "hypotheses", "source"];
     assert_fields(&predicted["predictions"][0], &fields);
-    assert_fields(&predicted["not_predicted"][0], &["quantity", "layers", "reason"]);
+    let model = "name = \"m\"\n[network]\ninput = 3\ndepth = 2\nwidth = 3\nactivation = \"tanh\"\nweights = { std = 1.0 }\n\
+                 [loss]\nkind = \"mse\"";
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("m.toml");
+    std::fs::write(&file, model).expect("writable");
+    let withheld = json(&["predict", file.to_str().expect("a text path")]);
+    assert_fields(&withheld["not_predicted"][0], &["quantity", "layers", "reason"]);
     let measured = json(&["measure", "lesson", "--trials", "20"]);
     let fields =
         ["quantity", "layer", "log10_rms", "log10_mean", "standard_error", "trials", "zeros", "non_finite", "seed"];

@@ -25,7 +25,7 @@ pub use relu::Relu;
 pub use sigmoid::Sigmoid;
 pub use tanh::Tanh;
 
-use crate::names;
+use crate::names::{self, Registered, UnknownName};
 
 /// A scalar function phi applied to every pre-activation.
 pub trait Activation: Debug + Send + Sync {
@@ -99,39 +99,31 @@ pub const ACTIVATIONS: &[Entry] = &[
     Entry { name: "linear", aliases: &["identity", "none"], make: || Arc::new(Linear) },
 ];
 
-/// A name that is not in the registry.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown activation `{given}`: {suggestion}")]
-pub struct UnknownActivation {
-    /// What was asked for.
-    pub given: String,
-    /// What may have been meant.
-    pub suggestion: String,
+impl Registered for Entry {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
 }
 
 /// The activation of the given name; case and underscores do not count.
 ///
 /// # Errors
 ///
-/// [`UnknownActivation`] with the nearest known name.
+/// [`UnknownName`] with the nearest known name.
 ///
 /// # Example
 ///
 /// ```
 /// let sigmoid = gradspectra::activation::by_name("Sigmoid")?;
 /// assert_eq!(sigmoid.derivative_bounds().sup_abs, 0.25);
-/// # Ok::<(), gradspectra::activation::UnknownActivation>(())
+/// # Ok::<(), gradspectra::names::UnknownName>(())
 /// ```
-pub fn by_name(name: &str) -> Result<Arc<dyn Activation>, UnknownActivation> {
-    let wanted = names::canonical(name);
-    ACTIVATIONS
-        .iter()
-        .find(|entry| std::iter::once(&entry.name).chain(entry.aliases).any(|known| names::canonical(known) == wanted))
-        .map(|entry| (entry.make)())
-        .ok_or_else(|| UnknownActivation {
-            given: name.to_owned(),
-            suggestion: names::suggestion(name, ACTIVATIONS.iter().map(|entry| entry.name)),
-        })
+pub fn by_name(name: &str) -> Result<Arc<dyn Activation>, UnknownName> {
+    names::find("activation", ACTIVATIONS, name).map(|entry| (entry.make)())
 }
 
 #[cfg(test)]

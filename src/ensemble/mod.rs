@@ -17,7 +17,7 @@ pub use orthogonal::Orthogonal;
 pub use uniform::Uniform;
 
 use crate::linalg::LinalgError;
-use crate::names;
+use crate::names::{self, Registered, UnknownName};
 
 /// A law of random matrices with centred entries.
 pub trait Ensemble: Debug + Send + Sync {
@@ -73,31 +73,23 @@ pub const ENSEMBLES: &[Entry] = &[
     Entry { name: "orthogonal", aliases: &["haar"], make: || Arc::new(Orthogonal) },
 ];
 
-/// A name that is not in the registry.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown ensemble `{given}`: {suggestion}")]
-pub struct UnknownEnsemble {
-    /// What was asked for.
-    pub given: String,
-    /// What may have been meant.
-    pub suggestion: String,
+impl Registered for Entry {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
 }
 
 /// The ensemble of the given name; case and underscores do not count.
 ///
 /// # Errors
 ///
-/// [`UnknownEnsemble`] with the nearest known name.
-pub fn by_name(name: &str) -> Result<Arc<dyn Ensemble>, UnknownEnsemble> {
-    let wanted = names::canonical(name);
-    ENSEMBLES
-        .iter()
-        .find(|entry| std::iter::once(&entry.name).chain(entry.aliases).any(|known| names::canonical(known) == wanted))
-        .map(|entry| (entry.make)())
-        .ok_or_else(|| UnknownEnsemble {
-            given: name.to_owned(),
-            suggestion: names::suggestion(name, ENSEMBLES.iter().map(|entry| entry.name)),
-        })
+/// [`UnknownName`] with the nearest known name.
+pub fn by_name(name: &str) -> Result<Arc<dyn Ensemble>, UnknownName> {
+    names::find("ensemble", ENSEMBLES, name).map(|entry| (entry.make)())
 }
 
 #[cfg(test)]

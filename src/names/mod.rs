@@ -25,6 +25,45 @@ pub fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> 
     }
 }
 
+/// An entry of a registry that people refer to by name.
+pub trait Registered {
+    /// The name, as documented.
+    fn name(&self) -> &'static str;
+
+    /// Other spellings.
+    fn aliases(&self) -> &'static [&'static str];
+}
+
+/// A name that is not in its registry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {kind} `{given}`: {suggestion}")]
+pub struct UnknownName {
+    /// What the registry holds.
+    pub kind: &'static str,
+    /// What was asked for.
+    pub given: String,
+    /// What may have been meant.
+    pub suggestion: String,
+}
+
+/// The entry of the given name or alias; case, underscores and hyphens do not count.
+///
+/// # Errors
+///
+/// [`UnknownName`] with the nearest known name.
+pub fn find<'a, E: Registered>(kind: &'static str, registry: &'a [E], given: &str) -> Result<&'a E, UnknownName> {
+    let wanted = canonical(given);
+    let matches = |entry: &&E| {
+        let name = entry.name();
+        std::iter::once(&name).chain(entry.aliases()).any(|known| canonical(known) == wanted)
+    };
+    registry.iter().find(matches).ok_or_else(|| UnknownName {
+        kind,
+        given: given.to_owned(),
+        suggestion: suggestion(given, registry.iter().map(Registered::name)),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

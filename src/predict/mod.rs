@@ -8,6 +8,7 @@ mod batch_correlations;
 mod forward;
 mod gradient_norms;
 mod pre_activations;
+mod saturation;
 
 use serde::{Deserialize, Serialize};
 
@@ -125,11 +126,9 @@ pub fn predict(spec: &Spec) -> Predictions {
             }
             Quantity::PreActivations => pre_activations::predict(&forward, &mut predictions),
             Quantity::BatchCorrelations => batch_correlations::predict(spec, &forward, &mut predictions),
-            Quantity::SaturatedFraction | Quantity::InactiveFraction => predictions.withhold(
-                quantity,
-                1..=spec.network.blocks.len(),
-                "this version measures the fraction and has no prediction of it",
-            ),
+            Quantity::SaturatedFraction | Quantity::InactiveFraction => {
+                saturation::predict(spec, quantity, &forward, &mut predictions);
+            }
         }
     }
     predictions

@@ -2,9 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::theme::{self, Axis, DrawingError, Symbol};
+use super::theme::{self, Axis, DrawingError, Legend, Symbol};
 use super::words::significant;
 use crate::activation::SATURATION;
+use crate::measure::LayerDensity;
 use crate::spec::Quantity;
 use crate::study::Study;
 
@@ -41,60 +42,52 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let sheet = &study.activation;
     let (left, right) = (sheet.x[0], sheet.x[sheet.x.len() - 1]);
     // Every layer its own colour; the theory line of a layer has the colour of its density.
-    let layers: Vec<(RGBColor, String, &crate::measure::LayerDensity, Option<f64>)> = study
-        .densities
-        .iter()
-        .zip(theme::LAYERS)
-        .map(|(density, colour)| {
+    let layers: Vec<(RGBColor, String, &LayerDensity, Option<f64>)> = distinct(study)
+        .into_iter()
+        .map(|density| {
+            let colour = theme::layer_colour(density.layer, study.depth());
             let rms = study.predictions.get(Quantity::PreActivations, density.layer).and_then(|p| p.value);
             (colour, format!("h in layer {}", density.layer), density, rms)
         })
         .collect();
-    let upper = [(Symbol::Line, theme::REFERENCE, sheet.name.as_str()), (Symbol::Line, theme::LIMIT, "its derivative")];
-    let mut lower: Vec<(Symbol, RGBColor, &str)> =
+    let upper = Legend::new(vec![
+        (Symbol::Line, theme::REFERENCE, sheet.name.as_str()),
+        (Symbol::Line, theme::LIMIT, "its derivative"),
+        (Symbol::Band, theme::SHADE, "saturated or inactive"),
+    ]);
+    let mut entries: Vec<(Symbol, RGBColor, &str)> =
         layers.iter().map(|(colour, label, _, _)| (Symbol::Band, *colour, label.as_str())).collect();
     if layers.iter().any(|layer| layer.3.is_some()) {
-        lower.push((Symbol::Line, theme::SHADE, "predicted"));
+        entries.push((Symbol::Line, theme::SHADE, "predicted, in the layer\u{2019}s colour"));
     }
-    lower.push((Symbol::Band, theme::SHADE, "saturated or inactive"));
-    let strip = 26 * theme::legend_rows(&lower) + 6;
-
-    theme::svg(330 + 330 + 32 + strip, |area| {
-        let (top, bottom) = area.split_vertically(32 + 330);
-        let (top_legend, top_plot) = top.split_vertically(32);
-        let (bottom_legend, bottom_plot) = bottom.split_vertically(strip);
-        theme::legend(&top_legend, &upper)?;
-        theme::legend(&bottom_legend, &lower)?;
+    let lower = Legend::new(entries);
+    let panel = 300;
+    let height = theme::TITLE_HEIGHT + upper.height() + panel + lower.height() + panel + 20;
+    theme::svg(height, &title(study), |area| {
+        let unit = theme::UNIT;
+        let (top, bottom) = area.split_vertically((upper.height() + panel) * unit);
+        let (top_legend, top_plot) = top.split_vertically(upper.height() * unit);
+        let (bottom_legend, bottom_plot) = bottom.split_vertically(lower.height() * unit);
+        upper.draw(&top_legend)?;
+        lower.draw(&bottom_legend)?;
 
         let all = sheet.value.iter().chain(&sheet.derivative).copied().chain([sheet.derivative_sup]);
         // An unbounded activation would flatten its derivative: show it as far as a few times the slope.
         let shown = all.filter(|y| y.abs() <= 4.0 * sheet.derivative_sup.max(1.0));
         let (low, high) = theme::padded_span(shown, 0.05, 0.2).unwrap_or((-1.0, 1.0));
-        let mut chart = ChartBuilder::on(&top_plot)
-            .margin_right(20)
-            .margin_top(6)
-            .x_label_area_size(30)
-            .y_label_area_size(86)
-            .build_cartesian_2d(Axis::linear(left, right), Axis::linear(low, high))?;
+        let mut chart = theme::chart(&top_plot, Axis::linear(left, right), Axis::linear(low, high), false)?;
         shade(&mut chart, study, low, high)?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE.mix(0.0))
-            .bold_line_style(BLACK.mix(0.12))
-            .y_desc("phi, phi\u{2032}")
-            .label_style(theme::font(theme::TEXT))
-            .axis_desc_style(theme::font(theme::TEXT + 1))
-            .draw()?;
+        theme::mesh(&mut chart, None, "\u{3c6}(h), \u{3c6}\u{2032}(h)")?;
         let sup = sheet.derivative_sup;
         let dashes = (0..40).filter(|k| k % 2 == 0).map(|k| {
             let at = |k: i32| left + (right - left) * f64::from(k) / 40.0;
-            PathElement::new(vec![(at(k), sup), (at(k + 1), sup)], theme::LIMIT.stroke_width(1))
+            PathElement::new(vec![(at(k), sup), (at(k + 1), sup)], theme::LIMIT.stroke_width(theme::THIN))
         });
         chart.draw_series(dashes)?;
         for (values, colour) in [(&sheet.value, theme::REFERENCE), (&sheet.derivative, theme::LIMIT)] {
             // A jump (ReLU's derivative) is a gap, not a slope.
             for piece in pieces(&sheet.x, values, low, high, 0.3 * (high - low)) {
-                chart.draw_series([PathElement::new(piece, colour.stroke_width(3))])?;
+                chart.draw_series([PathElement::new(piece, colour.stroke_width(theme::THICK))])?;
             }
         }
 
@@ -107,22 +100,9 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
             .filter(|value| value.is_finite())
             .fold(0.0, f64::max);
         let peak = if peak > 0.0 { 1.08 * peak } else { 1.0 };
-        let mut chart = ChartBuilder::on(&bottom_plot)
-            .margin_right(20)
-            .margin_top(6)
-            .x_label_area_size(56)
-            .y_label_area_size(86)
-            .build_cartesian_2d(Axis::linear(left, right), Axis::linear(0.0, peak))?;
+        let mut chart = theme::chart(&bottom_plot, Axis::linear(left, right), Axis::linear(0.0, peak), true)?;
         shade(&mut chart, study, 0.0, peak)?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE.mix(0.0))
-            .bold_line_style(BLACK.mix(0.12))
-            .x_desc("pre-activation h")
-            .y_desc("density of h")
-            .label_style(theme::font(theme::TEXT))
-            .axis_desc_style(theme::font(theme::TEXT + 1))
-            .draw()?;
+        theme::mesh(&mut chart, Some("pre-activation h"), "density of h")?;
         for (colour, _, layer, _) in &layers {
             let density = &layer.density;
             let width = (density.high - density.low) / density.values.len() as f64;
@@ -137,17 +117,30 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
         for (colour, _, _, rms) in &layers {
             if let Some(rms) = rms {
                 let curve: Vec<(f64, f64)> = sheet.x.iter().map(|&x| (x, gauss(x, *rms))).collect();
-                chart.draw_series([PathElement::new(curve, colour.stroke_width(3))])?;
+                chart.draw_series([PathElement::new(curve, colour.stroke_width(theme::THICK))])?;
             }
         }
         Ok(())
     })
 }
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
+/// The densities that can be told apart: a middle layer whose pre-activations are as wide as the last layer's would only hide
+/// it.
+fn distinct(study: &Study) -> Vec<&LayerDensity> {
+    let width = |density: &LayerDensity| {
+        study.measurements.get(Quantity::PreActivations, density.layer).and_then(|m| m.log10_rms)
+    };
+    let last = study.densities.last();
+    let hidden = |density: &&LayerDensity| match (width(density), last.and_then(width)) {
+        (Some(own), Some(end)) => (own - end).abs() < 0.04 && last.is_some_and(|last| last.layer != density.layer),
+        _ => false,
+    };
+    let first = study.densities.first().map(|density| density.layer);
+    study.densities.iter().filter(|density| Some(density.layer) == first || !hidden(density)).collect()
+}
 
 /// Grey where the derivative is small.
-fn shade(chart: &mut Chart<'_, '_>, study: &Study, low: f64, high: f64) -> Result<(), DrawingError> {
+fn shade(chart: &mut theme::Chart<'_, '_>, study: &Study, low: f64, high: f64) -> Result<(), DrawingError> {
     let sheet = &study.activation;
     let half = 0.5 * (sheet.x[1] - sheet.x[0]);
     let mut start: Option<f64> = None;

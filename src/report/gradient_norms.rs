@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::theme::{self, Axis, DrawingError, Symbol};
+use super::theme::{self, Axis, DrawingError, Legend, Symbol};
 use super::words;
 use crate::spec::Quantity;
 use crate::study::Study;
@@ -77,32 +77,21 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
         .map(|point| point.1)
         .chain(points.iter().map(|point| point.1))
         .chain(band.iter().flat_map(|(_, low, high)| [*low, *high]));
+    let heading = title(study);
     let Some((low, high)) = theme::padded_span(values, 0.06, 0.3) else {
-        return theme::svg(160, |area| {
+        return theme::svg(theme::TITLE_HEIGHT + 60, &heading, |area| {
             let message = "No layer has a finite, non-zero gradient norm: there is nothing to draw on a log scale.";
-            area.draw(&Text::new(message, (60, 70), theme::font(theme::TEXT)))?;
+            let unit = theme::UNIT as i32;
+            area.draw(&Text::new(message, (8 * unit, 10 * unit), theme::font(theme::TEXT)))?;
             Ok(())
         });
     };
-    let strip = 26 * theme::legend_rows(&entries) + 6;
-    theme::svg(520 + strip, |area| {
-        let (top, plot) = area.split_vertically(strip);
-        theme::legend(&top, &entries)?;
-        let mut chart = ChartBuilder::on(&plot)
-            .margin_right(20)
-            .margin_top(8)
-            .x_label_area_size(56)
-            .y_label_area_size(86)
-            .build_cartesian_2d(Axis::whole(1, study.depth()), Axis::log10(low, high))?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE.mix(0.0))
-            .bold_line_style(BLACK.mix(0.12))
-            .x_desc("layer (1 = next to the input)")
-            .y_desc("norm of dL/dW")
-            .label_style(theme::font(theme::TEXT))
-            .axis_desc_style(theme::font(theme::TEXT + 1))
-            .draw()?;
+    let legend = Legend::new(entries);
+    theme::svg(theme::TITLE_HEIGHT + legend.height() + 500, &heading, |area| {
+        let (top, plot) = area.split_vertically(legend.height() * theme::UNIT);
+        legend.draw(&top)?;
+        let mut chart = theme::chart(&plot, Axis::whole(1, study.depth()), Axis::log10(low, high), true)?;
+        theme::mesh(&mut chart, Some("layer (1 = next to the input)"), "norm of dL/dW")?;
 
         // A band over one layer is a bar of some width, not a line.
         let wide: Vec<(f64, f64, f64)> = match band[..] {
@@ -118,16 +107,17 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
             [(x, y)] => vec![(x - 0.3, y), (x + 0.3, y)],
             _ => predicted.clone(),
         };
-        chart.draw_series([PathElement::new(line, theme::PREDICTION.stroke_width(3))])?;
-        let size = if study.depth() > 60 { 3 } else { 6 };
+        chart.draw_series([PathElement::new(line, theme::PREDICTION.stroke_width(theme::THICK))])?;
+        let size = if study.depth() > 60 { theme::POINT / 2 } else { theme::POINT };
         for &(x, y, error) in &points {
             let bar = vec![(x, y - 3.0 * error), (x, y + 3.0 * error)];
-            chart.draw_series([PathElement::new(bar, theme::MEASUREMENT.stroke_width(2))])?;
+            chart.draw_series([PathElement::new(bar, theme::MEASUREMENT.stroke_width(theme::MEDIUM))])?;
         }
         chart.draw_series(points.iter().map(|&(x, y, _)| Circle::new((x, y), size, theme::MEASUREMENT.filled())))?;
-        chart.draw_series(
-            reference.iter().map(|&(x, y)| Circle::new((x, y), size + 4, theme::REFERENCE.stroke_width(2))),
-        )?;
+        let ring = |&(x, y): &(f64, f64)| {
+            Circle::new((x, y), size + theme::POINT / 2, theme::REFERENCE.stroke_width(theme::MEDIUM))
+        };
+        chart.draw_series(reference.iter().map(ring))?;
         Ok(())
     })
 }

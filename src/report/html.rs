@@ -25,10 +25,9 @@ pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
     for (number, (figure, svg)) in figures.iter().enumerate() {
         let _ = write!(
             html,
-            "<figure id=\"{name}\">\n<h2>{title}</h2>\n{svg}\n<figcaption><b>Figure {number}.</b> {caption} \
+            "<figure id=\"{name}\">\n{svg}\n<figcaption><b>Figure {number}.</b> {caption} \
              (<a href=\"{name}.svg\">{name}.svg</a>)</figcaption>\n</figure>\n",
             name = figure.name,
-            title = escape(&(figure.title)(study)),
             svg = inline(svg, &(figure.title)(study)),
             number = number + 1,
             caption = escape(&(figure.caption)(study)),

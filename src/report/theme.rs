@@ -13,11 +13,28 @@ pub(super) const MEASUREMENT: RGBColor = RGBColor(213, 94, 0);
 pub(super) const REFERENCE: RGBColor = RGBColor(0, 0, 0);
 pub(super) const LIMIT: RGBColor = RGBColor(0, 158, 115);
 pub(super) const SHADE: RGBColor = RGBColor(150, 150, 150);
-/// For several layers in one figure: first, middle, last.
-pub(super) const LAYERS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(204, 121, 167), RGBColor(213, 94, 0)];
 
-pub(super) const WIDTH: u32 = 960;
-pub(super) const TEXT: u32 = 18;
+/// The colour of a layer where several are in one figure: the first, one in the middle, the last.
+pub(super) fn layer_colour(layer: usize, depth: usize) -> RGBColor {
+    match layer {
+        1 => RGBColor(86, 180, 233),
+        _ if layer == depth => RGBColor(230, 159, 0),
+        _ => RGBColor(204, 121, 167),
+    }
+}
+
+/// Units of the drawing in one pixel of the figure: the back end draws on whole units, and curves on whole pixels are
+/// jagged.
+pub(super) const UNIT: u32 = 8;
+const WIDTH: u32 = 960 * UNIT;
+/// Sizes of text, in units.
+pub(super) const TEXT: u32 = 18 * UNIT;
+const TITLE: u32 = 21 * UNIT;
+/// Widths of lines and radii of points, in units.
+pub(super) const THIN: u32 = UNIT;
+pub(super) const MEDIUM: u32 = 2 * UNIT;
+pub(super) const THICK: u32 = 3 * UNIT;
+pub(super) const POINT: i32 = 6 * UNIT as i32;
 
 /// A font of the theme.
 pub(super) fn font(size: u32) -> TextStyle<'static> {
@@ -30,20 +47,31 @@ pub(super) type DrawingError = Box<dyn std::error::Error + Send + Sync>;
 /// An SVG drawing area.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws into an SVG of the given height and returns its text.
+/// Draws a titled figure of the given height in pixels (title included) and returns its text. The closure gets the area below
+/// the title.
 pub(super) fn svg(
     height: u32,
+    title: &str,
     draw: impl FnOnce(&Area<'_>) -> Result<(), DrawingError>,
 ) -> Result<String, DrawingError> {
     let mut text = String::new();
+    let units = height * UNIT;
     {
-        let area = SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area();
+        let area = SVGBackend::with_string(&mut text, (WIDTH, units)).into_drawing_area();
         area.fill(&WHITE)?;
-        draw(&area)?;
+        let (head, body) = area.split_vertically(TITLE_HEIGHT * UNIT);
+        let style = ("sans-serif", TITLE, FontStyle::Bold).into_font().color(&RGBColor(20, 20, 20));
+        head.draw(&Text::new(title.to_owned(), (8 * UNIT as i32, 6 * UNIT as i32), style))?;
+        draw(&body)?;
         area.present()?;
     }
-    Ok(text)
+    // The figure is as large as its pixels; the view box keeps the units.
+    let units_size = format!("width=\"{WIDTH}\" height=\"{units}\"");
+    Ok(text.replacen(&units_size, &format!("width=\"{}\" height=\"{height}\"", WIDTH / UNIT), 1))
 }
+
+/// Height of the title, in pixels.
+pub(super) const TITLE_HEIGHT: u32 = 40;
 
 /// How an entry of the legend looks.
 #[derive(Clone, Copy)]
@@ -54,46 +82,101 @@ pub(super) enum Symbol {
     Band,
 }
 
-/// Draws a legend in rows of its own strip and returns nothing that could cover data.
-pub(super) fn legend(area: &Area<'_>, entries: &[(Symbol, RGBColor, &str)]) -> Result<(), DrawingError> {
-    let (left, mut y) = (70, 14);
-    let mut x = left;
-    for (symbol, colour, label) in entries {
-        let width = 44 + text_width(label, TEXT) + 22;
-        if x > left && x + width > WIDTH as i32 - 10 {
-            x = left;
-            y += 26;
-        }
-        let middle = x + 16;
-        match symbol {
-            Symbol::Line => area.draw(&PathElement::new(vec![(x, y), (x + 32, y)], colour.stroke_width(3)))?,
-            Symbol::Point => area.draw(&Circle::new((middle, y), 6, colour.filled()))?,
-            Symbol::Hollow => area.draw(&Circle::new((middle, y), 8, colour.stroke_width(2)))?,
-            Symbol::Band => area.draw(&Rectangle::new([(x, y - 8), (x + 32, y + 8)], colour.mix(0.25).filled()))?,
-        }
-        area.draw(&Text::new((*label).to_owned(), (x + 40, y - TEXT as i32 / 2), font(TEXT)))?;
-        x += width;
-    }
-    Ok(())
+/// A legend: its entries, laid out in rows of a strip of their own, where they cannot cover data.
+pub(super) struct Legend<'a> {
+    entries: Vec<(Symbol, RGBColor, &'a str)>,
 }
 
-/// Rows that [`legend`] will need.
-pub(super) fn legend_rows(entries: &[(Symbol, RGBColor, &str)]) -> u32 {
-    let (mut rows, mut x) = (1, 70);
-    for (_, _, label) in entries {
-        let width = 44 + text_width(label, TEXT) + 22;
-        if x > 70 && x + width > WIDTH as i32 - 10 {
-            x = 70;
-            rows += 1;
-        }
-        x += width;
+/// Height of a row of a legend, in pixels.
+const ROW: u32 = 26;
+
+impl<'a> Legend<'a> {
+    pub fn new(entries: Vec<(Symbol, RGBColor, &'a str)>) -> Self {
+        Self { entries }
     }
-    rows
+
+    /// Positions of the entries: (x, y) of the symbol's left end, in units.
+    fn places(&self) -> Vec<(i32, i32)> {
+        let unit = UNIT as i32;
+        let (left, mut x, mut y) = (70 * unit, 70 * unit, 14 * unit);
+        let mut places = Vec::new();
+        for (_, _, label) in &self.entries {
+            let width = 66 * unit + text_width(label, TEXT);
+            if x > left && x + width > WIDTH as i32 {
+                x = left;
+                y += (ROW * UNIT) as i32;
+            }
+            places.push((x, y));
+            x += width;
+        }
+        places
+    }
+
+    /// Height of the strip, in pixels.
+    pub fn height(&self) -> u32 {
+        self.places().last().map_or(0, |(_, y)| *y as u32 / UNIT + 18)
+    }
+
+    pub fn draw(&self, area: &Area<'_>) -> Result<(), DrawingError> {
+        let unit = UNIT as i32;
+        for ((symbol, colour, label), (x, y)) in self.entries.iter().zip(self.places()) {
+            let (middle, end) = (x + 16 * unit, x + 32 * unit);
+            match symbol {
+                Symbol::Line => area.draw(&PathElement::new(vec![(x, y), (end, y)], colour.stroke_width(THICK)))?,
+                Symbol::Point => area.draw(&Circle::new((middle, y), POINT, colour.filled()))?,
+                Symbol::Hollow => {
+                    area.draw(&Circle::new((middle, y), POINT + 2 * unit, colour.stroke_width(MEDIUM)))?
+                }
+                Symbol::Band => {
+                    let corners = [(x, y - 8 * unit), (end, y + 8 * unit)];
+                    area.draw(&Rectangle::new(corners, colour.mix(0.25).filled()))?;
+                }
+            }
+            area.draw(&Text::new((*label).to_owned(), (x + 40 * unit, y - TEXT as i32 / 2), font(TEXT)))?;
+        }
+        Ok(())
+    }
 }
 
 /// A generous estimate: without a font at hand, SVG text can only be estimated.
 fn text_width(text: &str, size: u32) -> i32 {
     (text.chars().count() as f64 * f64::from(size) * 0.54) as i32
+}
+
+/// A chart on our axes.
+pub(super) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
+
+/// An empty chart with room for labels; an axis without a description gets less.
+pub(super) fn chart<'a, 'b>(
+    area: &'a Area<'b>,
+    x: Axis,
+    y: Axis,
+    x_described: bool,
+) -> Result<Chart<'a, 'b>, DrawingError> {
+    Ok(ChartBuilder::on(area)
+        .margin_left(14 * UNIT)
+        .margin_right(24 * UNIT)
+        .margin_top(8 * UNIT)
+        .x_label_area_size(if x_described { 56 } else { 30 } * UNIT)
+        .y_label_area_size(84 * UNIT)
+        .build_cartesian_2d(x, y)?)
+}
+
+/// Grid, ticks and descriptions.
+pub(super) fn mesh(chart: &mut Chart<'_, '_>, x: Option<&str>, y: &str) -> Result<(), DrawingError> {
+    let mut mesh = chart.configure_mesh();
+    mesh.light_line_style(WHITE.mix(0.0))
+        .bold_line_style(BLACK.mix(0.12).stroke_width(THIN))
+        .axis_style(BLACK.stroke_width(THIN))
+        .set_all_tick_mark_size(5 * UNIT)
+        .y_desc(y)
+        .label_style(font(TEXT))
+        .axis_desc_style(font(TEXT));
+    if let Some(x) = x {
+        mesh.x_desc(x);
+    }
+    mesh.draw()?;
+    Ok(())
 }
 
 /// A linear axis with ticks and labels of our own.
@@ -145,7 +228,7 @@ impl Axis {
 
     /// A plain axis with ticks at round numbers.
     pub fn linear(low: f64, high: f64) -> Self {
-        let rough = (high - low) / 6.0;
+        let rough = (high - low) / 8.0;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(rough);
         let decimals = (-step.log10().floor()).max(0.0) as usize;

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::theme::{self, Axis, DrawingError, Symbol};
+use super::theme::{self, Axis, DrawingError, Legend, Symbol};
 use super::words::significant;
 use crate::claims::{LayerVerdict, ProfileVerdict, Verdict};
 use crate::stats::Estimate;
@@ -48,9 +48,10 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let count = profile.layers.len();
     let mut chosen: Vec<&LayerVerdict> = [0, count / 2, count - 1].map(|k| &profile.layers[k]).to_vec();
     chosen.dedup_by_key(|layer| layer.layer);
+    let colour = |layer: &LayerVerdict| theme::layer_colour(layer.layer, study.depth());
     let labels: Vec<String> = chosen.iter().map(|layer| format!("layer {}", layer.layer)).collect();
     let mut entries: Vec<(Symbol, RGBColor, &str)> =
-        labels.iter().zip(theme::LAYERS).map(|(label, colour)| (Symbol::Point, colour, label.as_str())).collect();
+        labels.iter().zip(&chosen).map(|(label, layer)| (Symbol::Point, colour(layer), label.as_str())).collect();
     entries.push((Symbol::Band, theme::LIMIT, "allowed error in the limit"));
 
     let furthest = profile.widths.iter().map(|(factor, _)| 1.0 / factor).fold(1.0, f64::max);
@@ -62,42 +63,28 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
         .flat_map(|layer| layer.differences.iter().chain([&layer.limit]).flat_map(reach))
         .chain([-profile.stated_error, profile.stated_error]);
     let (low, high) = theme::padded_span(values, 0.08, 1e-6).unwrap_or((-1.0, 1.0));
-    let strip = 26 * theme::legend_rows(&entries) + 6;
-    let mut ticks: Vec<(f64, String)> = profile
-        .widths
-        .iter()
-        .map(|(factor, _)| (1.0 / factor, if *factor == 1.0 { "this width".to_owned() } else { width_label(*factor) }))
-        .collect();
+    let legend = Legend::new(entries);
+    let mut ticks: Vec<(f64, String)> =
+        profile.widths.iter().map(|(factor, _)| (1.0 / factor, width_label(study, *factor))).collect();
     ticks.push((0.0, "\u{221e}".to_owned()));
-    theme::svg(420 + strip, |area| {
-        let (top, plot) = area.split_vertically(strip);
-        theme::legend(&top, &entries)?;
-        let mut chart = ChartBuilder::on(&plot)
-            .margin_right(40)
-            .margin_top(6)
-            .x_label_area_size(56)
-            .y_label_area_size(96)
-            .build_cartesian_2d(Axis::with_ticks(-0.07 * furthest, 1.07 * furthest, ticks), Axis::linear(low, high))?;
-        let x_axis = chart.as_coord_spec().x_spec().clone();
+    theme::svg(theme::TITLE_HEIGHT + legend.height() + 400, &title(study), |area| {
+        let (top, plot) = area.split_vertically(legend.height() * theme::UNIT);
+        legend.draw(&top)?;
+        let x_axis = Axis::with_ticks(-0.07 * furthest, 1.07 * furthest, ticks);
+        let mut chart = theme::chart(&plot, x_axis.clone(), Axis::linear(low, high), true)?;
         let allowed = [(x_axis.low(), -profile.stated_error), (x_axis.high(), profile.stated_error)];
         chart.draw_series([Rectangle::new(allowed, theme::LIMIT.mix(0.15).filled())])?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE.mix(0.0))
-            .bold_line_style(BLACK.mix(0.12))
-            .x_desc("width of the network, on the scale of 1/width")
-            .y_desc("log10 measured \u{2212} log10 predicted")
-            .label_style(theme::font(theme::TEXT))
-            .axis_desc_style(theme::font(theme::TEXT + 1))
-            .draw()?;
+        let description = "width of the network, on the scale of 1/width";
+        theme::mesh(&mut chart, Some(description), "log10 measured \u{2212} log10 predicted")?;
         let zero = vec![(x_axis.low(), 0.0), (x_axis.high(), 0.0)];
-        chart.draw_series([PathElement::new(zero, theme::PREDICTION.stroke_width(2))])?;
-        for (series, (layer, colour)) in chosen.iter().zip(theme::LAYERS).enumerate() {
+        chart.draw_series([PathElement::new(zero, theme::PREDICTION.stroke_width(theme::MEDIUM))])?;
+        for (series, layer) in chosen.iter().enumerate() {
+            let colour = colour(layer);
             // Side by side, so that bars of different layers do not hide each other.
             let aside = 0.012 * furthest * (series as f64 - 1.0);
             let at = |x: f64| layer.limit.value + layer.gap.value * x;
             let fit = vec![(0.0 + aside, at(0.0)), (furthest + aside, at(furthest))];
-            chart.draw_series([PathElement::new(fit, colour.stroke_width(2))])?;
+            chart.draw_series([PathElement::new(fit, colour.stroke_width(theme::MEDIUM))])?;
             let points = profile
                 .widths
                 .iter()
@@ -108,16 +95,26 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
                 let [from, to] = reach(estimate);
                 chart.draw_series([PathElement::new(
                     vec![(x + aside, from), (x + aside, to)],
-                    colour.stroke_width(2),
+                    colour.stroke_width(theme::MEDIUM),
                 )])?;
-                let style = if x == 0.0 { colour.stroke_width(2) } else { colour.filled() };
-                chart.draw_series([Circle::new((x + aside, estimate.value), 6, style)])?;
+                let style = if x == 0.0 { colour.stroke_width(theme::MEDIUM) } else { colour.filled() };
+                chart.draw_series([Circle::new((x + aside, estimate.value), theme::POINT, style)])?;
             }
         }
         Ok(())
     })
 }
 
-fn width_label(factor: f64) -> String {
-    if factor > 1.0 { format!("{factor:.0}\u{d7}") } else { format!("1/{:.0}", 1.0 / factor) }
+/// The width in units where all layers have the same, else relative to the network's own.
+fn width_label(study: &Study, factor: f64) -> String {
+    let own = study.layers[0].fan_out;
+    if study.layers.iter().all(|layer| layer.fan_out == own) {
+        format!("{}", (own as f64 * factor).round())
+    } else if factor == 1.0 {
+        "own width".to_owned()
+    } else if factor > 1.0 {
+        format!("{factor:.0}\u{d7}")
+    } else {
+        format!("1/{:.0}", 1.0 / factor)
+    }
 }

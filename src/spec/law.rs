@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ensemble::{Ensemble, Gaussian, Uniform};
+use crate::names::Registered;
 
 /// An ensemble at a scale.
 #[derive(Debug, Clone)]
@@ -26,6 +27,16 @@ pub struct Preset {
     pub std: fn(f64, f64) -> f64,
     /// The ensemble, unless the specification names another.
     pub ensemble: fn() -> Arc<dyn Ensemble>,
+}
+
+impl Registered for Preset {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
 }
 
 /// Every preset for weights.

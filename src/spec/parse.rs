@@ -187,17 +187,8 @@ fn weight_law(value: &Value<'_>, fan_in: usize, fan_out: usize) -> Result<Law, S
         "sigma_w" => Ok(law(scale.positive()? / (fan_in as f64).sqrt())),
         "bound" => uniform_law(&scale, chosen.as_deref()),
         _ => {
-            let given = scale.string()?;
-            let wanted = names::canonical(given);
-            let preset = PRESETS
-                .iter()
-                .find(|preset| {
-                    std::iter::once(&preset.name).chain(preset.aliases).any(|n| names::canonical(n) == wanted)
-                })
-                .ok_or_else(|| {
-                    let suggestion = names::suggestion(given, PRESETS.iter().map(|preset| preset.name));
-                    scale.wrong(format!("is the unknown preset \"{given}\": {suggestion}"))
-                })?;
+            let preset = names::find("preset", PRESETS, scale.string()?);
+            let preset = preset.map_err(|error| scale.wrong(format!("is an {error}")))?;
             let std = (preset.std)(fan_in as f64, fan_out as f64);
             Ok(Law { ensemble: chosen.unwrap_or_else(preset.ensemble), std })
         }

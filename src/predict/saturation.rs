@@ -1,0 +1,116 @@
+//! Shares of saturated and inactive units.
+
+use super::forward::ForwardKernels;
+use super::{Prediction, Predictions};
+use crate::activation::{Activation, SATURATION};
+use crate::mean_field::Kernel;
+use crate::spec::{Quantity, Spec};
+use crate::stats::normal_tail;
+
+pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels, predictions: &mut Predictions) {
+    for (index, layer) in forward.layers.iter().enumerate() {
+        let scale = layer.q.ln_scale.exp();
+        let phi = &*spec.network.blocks[index].activation;
+        let share = |q: f64| -> f64 {
+            let shares = Shares::new(phi, (scale * q).sqrt());
+            if quantity == Quantity::SaturatedFraction { shares.saturated } else { shares.inactive }
+        };
+        let value = match &layer.q.kernel {
+            Kernel::Exchangeable { diagonal, .. } => share(*diagonal),
+            Kernel::Full(matrix) => matrix.diagonal().iter().map(|&q| share(q)).sum::<f64>() / matrix.nrows() as f64,
+        };
+        if !value.is_finite() {
+            predictions.withhold(quantity, [index + 1], "the pre-activations are beyond the range of f64");
+            continue;
+        }
+        predictions.predictions.push(Prediction {
+            quantity,
+            layer: index + 1,
+            value: Some(value),
+            log10_rms: None,
+            log10_mean: None,
+            error: None,
+            numerical_error: forward.relative_error(index + 1),
+            hypotheses: forward.hypotheses.clone(),
+            source: "normal measure of the level sets of phi' at the variance of the q-map".to_owned(),
+        });
+    }
+    if let Some((layers, reason)) = forward.beyond() {
+        predictions.withhold(quantity, layers.skip(1), reason);
+    }
+}
+
+/// How a unit with slope phi' counts.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Active,
+    Saturated,
+    Inactive,
+}
+
+struct Shares {
+    saturated: f64,
+    inactive: f64,
+}
+
+/// Cells of the scan over +- 12 standard deviations: level sets narrower than a cell are not seen.
+const CELLS: usize = 4000;
+
+impl Shares {
+    /// Normal measure of the level sets for `h ~ N(0, sigma^2)`: a scan finds where the state changes, bisection finds the place.
+    fn new(phi: &dyn Activation, sigma: f64) -> Self {
+        let bound = SATURATION * phi.derivative_bounds().sup_abs;
+        let state = |z: f64| match phi.derivative(sigma * z).abs() {
+            0.0 => State::Inactive,
+            slope if slope < bound => State::Saturated,
+            _ => State::Active,
+        };
+        // An odd offset keeps kinks at the centre out of the nodes: there phi' is a convention.
+        let node = |k: usize| 24.0 * ((k as f64 + 0.5) / CELLS as f64 - 0.5);
+        let mut shares = Self { saturated: 0.0, inactive: 0.0 };
+        let mut begin = f64::NEG_INFINITY;
+        let mut current = state(node(0));
+        let mut add = |state: State, from: f64, to: f64| {
+            let mass = normal_tail(from) - normal_tail(to);
+            match state {
+                State::Active => {}
+                State::Saturated => shares.saturated += mass,
+                State::Inactive => shares.inactive += mass,
+            }
+        };
+        for k in 1..CELLS {
+            let next = state(node(k));
+            if next != current {
+                let (mut low, mut high) = (node(k - 1), node(k));
+                for _ in 0..60 {
+                    let middle = 0.5 * (low + high);
+                    if state(middle) == current { low = middle } else { high = middle }
+                }
+                add(current, begin, low);
+                begin = low;
+                current = next;
+            }
+        }
+        add(current, begin, f64::INFINITY);
+        shares
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::{Linear, Relu, Sigmoid};
+
+    #[test]
+    fn shares_in_closed_form() {
+        let relu = Shares::new(&Relu, 3.0);
+        assert!((relu.inactive - 0.5).abs() < 1e-15 && relu.saturated == 0.0);
+        let linear = Shares::new(&Linear, 1.0);
+        assert_eq!((linear.saturated, linear.inactive), (0.0, 0.0));
+        // sigma'(x) = t / (1 + t)^2 = 1/80 at t = 39 - sqrt(1520): |x| = -ln t.
+        let edge = -(39.0 - 1520f64.sqrt()).ln();
+        let sigmoid = Shares::new(&Sigmoid, 7.0);
+        assert!((sigmoid.saturated - 2.0 * normal_tail(edge / 7.0)).abs() < 1e-14);
+        assert_eq!(sigmoid.inactive, 0.0);
+    }
+}

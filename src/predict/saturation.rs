@@ -107,8 +107,8 @@ mod tests {
         assert!((relu.inactive - 0.5).abs() < 1e-15 && relu.saturated == 0.0);
         let linear = Shares::new(&Linear, 1.0);
         assert_eq!((linear.saturated, linear.inactive), (0.0, 0.0));
-        // sigma'(x) = t / (1 + t)^2 = 1/80 at t = 39 - sqrt(1520): |x| = -ln t.
-        let edge = -(39.0 - 1520f64.sqrt()).ln();
+        // sigma'(x) = t / (1 + t)^2 = 1/80 at e^|x| = 39 + sqrt(1520).
+        let edge = (39.0 + 1520f64.sqrt()).ln();
         let sigmoid = Shares::new(&Sigmoid, 7.0);
         assert!((sigmoid.saturated - 2.0 * normal_tail(edge / 7.0)).abs() < 1e-14);
         assert_eq!(sigmoid.inactive, 0.0);

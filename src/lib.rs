@@ -50,6 +50,8 @@
 //! registry ([`activation::ACTIVATIONS`], [`ensemble::ENSEMBLES`], [`spec::PRESETS`], [`claims::registry`],
 //! [`report::FIGURES`]).
 
+#![deny(missing_docs)]
+
 pub mod activation;
 pub mod claims;
 pub mod cli;

@@ -226,6 +226,7 @@ fn bad_input_gets_one_clear_line() {
     write("norm.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0; 4]), ("1.running_mean", &[2], &[1.0; 2])]));
     write("bias.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0; 4]), ("0.bias", &[3], &[1.0; 3])]));
     write("empty.safetensors", &tensors(&[]));
+    write("twice.safetensors", &tensors(&[("weight", &[2, 2], &[1.0; 4]), (".weight", &[3, 3], &[1.0; 9])]));
     write("file", b"in the way");
     let edits = [
         ("widht.toml", "width = 6", "widht = 6"),
@@ -259,7 +260,7 @@ fn bad_input_gets_one_clear_line() {
 
     let mut cases: Vec<Vec<&str>> = edits.iter().map(|(name, _, _)| vec!["measure", name]).collect();
     let sigmoid = ["--activation", "sigmoid"];
-    for file in ["truncated", "lying", "nan", "unchained", "conv", "norm", "bias", "empty", "missing"] {
+    for file in ["truncated", "lying", "nan", "unchained", "conv", "norm", "bias", "empty", "twice", "missing"] {
         let name: &'static str = Box::leak(format!("{file}.safetensors").into_boxed_str());
         cases.push([&["backprop", name], &sigmoid[..]].concat());
     }
@@ -277,6 +278,12 @@ fn bad_input_gets_one_clear_line() {
         vec!["report", "missing.json"],
         vec!["report", "file.json"],
         vec!["backprop", model, "--activation", "sigmoid", "--targets", model],
+        vec!["backprop", model, "--activation", "sigmoid", "--batch", "1000000"],
+        vec!["measure", "lesson", "--trials", "1"],
+        vec!["measure", "lesson", "--seed", "-1"],
+        vec!["measure", "lesson", "--threads", "0"],
+        vec!["measure"],
+        vec!["predict", "/dev/null"],
         vec!["backprop", model, "--activation", "sigmoid", "--inputs", model],
         vec!["backprop", inputs.to_str().expect("a text path"), "--activation", "sigmoid"],
     ]);
@@ -291,6 +298,45 @@ fn bad_input_gets_one_clear_line() {
     }
     assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), before, "nothing is written");
     insta::assert_snapshot!("bad_input", lines);
+}
+
+/// A saved study that somebody edited: refused in one line, never a panic or a loop.
+#[test]
+fn damaged_studies_are_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("small.toml"), SMALL).expect("writable");
+    let written = gradspectra(&["report", "small.toml", "--out", "whole"], directory.path());
+    assert!(written.status.success(), "{}", stderr(&written));
+    let text = std::fs::read_to_string(directory.path().join("whole/data.json")).expect("written");
+    let whole: serde_json::Value = serde_json::from_str(&text).expect("one JSON document");
+    let edits: [(&str, serde_json::Value); 9] = [
+        ("/format", "gradspectra study 99".into()),
+        ("/layers", serde_json::json!([])),
+        ("/activation/x", serde_json::json!([])),
+        ("/activation/x/0", serde_json::json!(1e300)),
+        ("/densities/0/density/values", serde_json::json!([])),
+        ("/measurements/measurements/0/log10_rms", serde_json::json!(1e20)),
+        ("/predictions/predictions/0/log10_rms", serde_json::json!(-1e308)),
+        ("/gradient_verdict/judged/layers", serde_json::json!([])),
+        ("/gradient_verdict/judged/layers/0/differences", serde_json::json!([])),
+    ];
+    let mut texts: Vec<String> = edits
+        .into_iter()
+        .map(|(pointer, value)| {
+            let mut edited = whole.clone();
+            *edited.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer} in a study")) = value;
+            edited.to_string()
+        })
+        .collect();
+    texts.extend(["{}".to_owned(), "[]".to_owned(), text[..text.len() / 2].to_owned()]);
+    for text in texts {
+        std::fs::write(directory.path().join("edited.json"), &text).expect("writable");
+        let output = gradspectra(&["report", "edited.json", "--out", "again"], directory.path());
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.starts_with("error: edited.json: ") && message.lines().count() == 1, "{message}");
+        assert!(!directory.path().join("again").exists(), "nothing is written");
+    }
 }
 
 /// A safetensors file of f64 tensors.

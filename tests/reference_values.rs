@@ -92,6 +92,7 @@ fn rms(predictions: &Predictions, quantity: Quantity, layer: usize) -> f64 {
 #[test]
 fn the_lessons_mean_field_agrees() {
     let lesson = predict(&Spec::load("lesson").expect("built in"));
+    let mut compared = 0;
     for reference in references("T11") {
         let layer = reference.params["layer"].as_u64().map(|layer| layer as usize);
         let first = reference.value.split(" , ").map(|number| number.parse::<f64>());
@@ -100,16 +101,19 @@ fn the_lessons_mean_field_agrees() {
                 let expected: f64 = reference.value.parse().expect("a number");
                 let got = rms(&lesson, Quantity::GradientNorms, layer);
                 assert!((got / expected - 1.0).abs() < 1e-10, "layer {layer}: {got} not {expected}");
+                compared += 1;
             }
             ("lesson_q_layer", None) => {
                 for (index, expected) in first.enumerate() {
                     let got = rms(&lesson, Quantity::PreActivations, index + 1).powi(2);
                     assert!((got - expected.expect("a number")).abs() < 1e-10, "q of layer {}: {got}", index + 1);
+                    compared += 1;
                 }
             }
             _ => {}
         }
     }
+    assert_eq!(compared, 3 + 10);
 }
 
 /// The truly vanishing variants of the lesson: PyTorch's default and Xavier's weights.

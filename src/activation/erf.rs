@@ -52,7 +52,7 @@ impl Activation for Erf {
     fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
         let (c, s) = pair.cosine_and_sine();
         let product = pair.q1 * pair.q2;
-        let k = c * product.sqrt();
+        let k = c * (pair.q1.sqrt() * pair.q2.sqrt());
         // (1 + 2 q1)(1 + 2 q2) - 4 k^2, without the cancellation at c = 1.
         let remainder = 1.0 + 2.0 * (pair.q1 + pair.q2) + 4.0 * product * s * s;
         // asin(x / sqrt(x^2 + y^2)) = atan2(x, y): accurate where asin is steep.

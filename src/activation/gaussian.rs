@@ -41,7 +41,10 @@ pub struct GaussianPair {
 impl GaussianPair {
     /// Correlation c, clamped to \[-1, 1\], and sqrt(1 - c^2); (0, 1) if a variance is zero.
     pub fn cosine_and_sine(self) -> (f64, f64) {
-        let scale = (self.q1 * self.q2).sqrt();
+        // The root of the product makes equal samples exactly correlated, and kinks feel c = 1 - eps; the product of the roots
+        // takes over where the product leaves the range.
+        let product = self.q1 * self.q2;
+        let scale = if product.is_normal() { product.sqrt() } else { self.q1.sqrt() * self.q2.sqrt() };
         if scale == 0.0 {
             return (0.0, 1.0);
         }
@@ -243,5 +246,6 @@ mod tests {
         assert!((pair.phi - 0.25).abs() < 1e-14);
         assert_eq!(Relu.moments(0.0).dphi2, 0.0);
         assert_eq!(Tanh.moments(0.0).dphi2, 1.0);
+        assert!((Erf.moments(1e-300).phi2 / (4e-300 / std::f64::consts::PI) - 1.0).abs() < 1e-12);
     }
 }

@@ -68,7 +68,7 @@ impl Activation for Relu {
         let (c, s) = pair.cosine_and_sine();
         let supplement = PI - s.atan2(c);
         PairMoments {
-            phi: (pair.q1 * pair.q2).sqrt() * (s + supplement * c) / (2.0 * PI),
+            phi: pair.q1.sqrt() * pair.q2.sqrt() * (s + supplement * c) / (2.0 * PI),
             dphi: supplement / (2.0 * PI),
         }
     }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::verdict::power;
+use super::verdict::{exactly, power};
 use super::{Claim, ClaimError, ClaimResult, ControlResult, decide};
 use crate::activation::Activation;
 use crate::measure::Progress;
 use crate::numeric::maximize;
-use crate::stats::Estimate;
 
 /// sup |phi'| in closed form is the largest slope that a scan finds.
 pub(super) struct DerivativeSup(pub Arc<dyn Activation>);
@@ -34,13 +33,12 @@ impl Claim for DerivativeSup {
         let predicted = self.0.derivative_bounds().sup_abs;
         let sup = |scale: f64| maximize(|x| (scale * self.0.derivative(scale * x)).abs(), -RANGE, RANGE, 80_000).value;
         let measured = sup(1.0);
-        let judged =
-            |value: f64| decide(Estimate { value: value - predicted, standard_error: 0.0 }, STATED_ERROR, 0.99);
+        let judged = |value: f64| decide(exactly(value - predicted), STATED_ERROR);
         let control = ControlResult {
             mistake: "the input scaled by 1.02".to_owned(),
             predicted,
             verdict: judged(sup(MISTAKE)),
-            power: power(predicted * (MISTAKE - 1.0), 0.0, STATED_ERROR, 0.99),
+            power: power(predicted * (MISTAKE - 1.0), 0.0, 0.0, STATED_ERROR),
         };
         Ok(ClaimResult {
             id: self.id(),

@@ -1,6 +1,7 @@
 //! The lesson's gradient profile.
 
-use super::{Claim, ClaimError, ClaimResult, judge};
+use super::profile::{SIGMA_W_MISTAKE, judge_networks};
+use super::{Claim, ClaimError, ClaimResult, ControlResult, Verdict, judge};
 use crate::measure::Progress;
 use crate::spec::{Quantity, Spec};
 
@@ -8,7 +9,7 @@ use crate::spec::{Quantity, Spec};
 pub(super) struct LessonProfile;
 
 /// Standard error needed in every layer so that the controls are refuted with power 0.95 and the truth is confirmed.
-const TRIALS: usize = 3000;
+const TRIALS: usize = 4000;
 
 impl Claim for LessonProfile {
     fn id(&self) -> String {
@@ -25,6 +26,19 @@ impl Claim for LessonProfile {
         let mut spec = Spec::load("lesson").expect("built in");
         spec.measure.trials = TRIALS;
         let profile = judge(&spec, Quantity::GradientNorms, 0.99, progress)?;
+        // The controls of the profile shift the prediction; this one draws networks that are wrong.
+        let mistaken = spec.with_sigma_w_scaled(SIGMA_W_MISTAKE);
+        let drawn = judge_networks(&spec, &mistaken, Quantity::GradientNorms, 0.99, None, progress)?;
+        let shifted = profile.controls.first();
+        let drawn_control = ControlResult {
+            mistake: "networks drawn with sigma_w 3 % too large".to_owned(),
+            predicted: drawn.layers[0].predicted,
+            verdict: drawn.verdict,
+            power: shifted.map_or(0.0, |control| control.power),
+        };
+        let control_refuted = profile.controls_refuted() && drawn_control.verdict == Verdict::Refuted;
+        let mut controls = profile.controls.clone();
+        controls.push(drawn_control);
         let (first, last) = (&profile.layers[0], &profile.layers[profile.layers.len() - 1]);
         let gaps = profile.layers.iter().map(|layer| layer.gap.value.abs()).fold(0.0, f64::max);
         Ok(ClaimResult {
@@ -47,8 +61,8 @@ impl Claim for LessonProfile {
                 last.gap.value,
                 profile.lack_of_fit_p
             ),
-            control_refuted: profile.controls_refuted(),
-            controls: profile.controls,
+            control_refuted,
+            controls,
         })
     }
 }

@@ -12,7 +12,7 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
-pub use profile::{LayerVerdict, ProfileVerdict, judge, judge_measured};
+pub use profile::{LayerVerdict, MeasuredWidth, ProfileVerdict, judge, judge_measured};
 pub use verdict::{ControlResult, Verdict, decide};
 
 use crate::activation::ACTIVATIONS;
@@ -87,8 +87,11 @@ pub enum ClaimError {
         /// Why.
         reason: String,
     },
-    /// The experiment is silent.
-    #[error("{} of layer {layer} has no estimate: {zeros} of {trials} trials were exactly zero, {non_finite} not finite", quantity.name())]
+    /// The experiment is silent, or has lost some trials: a mean over the survivors cannot be compared.
+    #[error(
+        "{} of layer {layer} cannot be compared: {zeros} of {trials} trials were exactly zero, {non_finite} not finite",
+        quantity.name()
+    )]
     NotMeasured {
         /// The quantity.
         quantity: Quantity,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{Estimate, normal_quantile, normal_tail};
+use crate::stats::{Interval, normal_tail};
 
 /// What a comparison says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +50,8 @@ pub struct ControlResult {
     pub power: f64,
 }
 
-/// The verdict on `difference` = measured - predicted, given the stated error of the prediction and the confidence level of
-/// the interval.
-pub fn decide(difference: Estimate, stated_error: f64, level: f64) -> Verdict {
-    let interval = difference.interval(level);
+/// The verdict on a difference measured - predicted, given its confidence interval and the stated error of the prediction.
+pub fn decide(interval: Interval, stated_error: f64) -> Verdict {
     if interval.low >= -stated_error && interval.high <= stated_error {
         Verdict::Confirmed
     } else if interval.low > stated_error || interval.high < -stated_error {
@@ -64,13 +62,19 @@ pub fn decide(difference: Estimate, stated_error: f64, level: f64) -> Verdict {
     }
 }
 
-/// Probability that [`decide`] refutes a prediction that is off by `shift`, if the true difference is zero.
-pub(super) fn power(shift: f64, standard_error: f64, stated_error: f64, level: f64) -> f64 {
-    let distance = shift.abs() - stated_error;
+/// The interval of a number that is known exactly.
+pub(super) fn exactly(value: f64) -> Interval {
+    Interval { low: value, high: value }
+}
+
+/// Probability that [`decide`] refutes a prediction that is off by `shift`, if the true difference is zero and normally
+/// distributed with the standard error, and intervals have the half-width `half`.
+pub(super) fn power(shift: f64, half: f64, standard_error: f64, stated_error: f64) -> f64 {
+    let distance = shift.abs() - stated_error - half;
     if standard_error == 0.0 {
         return if distance > 0.0 { 1.0 } else { 0.0 };
     }
-    normal_tail(normal_quantile(0.5 + 0.5 * level) - distance / standard_error)
+    normal_tail(-distance / standard_error)
 }
 
 #[cfg(test)]
@@ -79,14 +83,13 @@ mod tests {
 
     #[test]
     fn the_interval_decides() {
-        let at = |value| Estimate { value, standard_error: 0.1 };
-        assert_eq!(decide(at(0.0), 0.3, 0.99), Verdict::Confirmed);
-        assert_eq!(decide(at(0.1), 0.3, 0.99), Verdict::Inconclusive);
-        assert_eq!(decide(at(0.7), 0.3, 0.99), Verdict::Refuted);
-        assert_eq!(decide(at(-0.7), 0.3, 0.99), Verdict::Refuted);
-        assert_eq!(decide(at(f64::NAN), 0.3, 0.99), Verdict::Inconclusive);
-        let exact = Estimate { value: 0.3, standard_error: 0.0 };
-        assert_eq!(decide(exact, 0.3, 0.99), Verdict::Confirmed);
+        let around = |value: f64, half: f64| Interval { low: value - half, high: value + half };
+        assert_eq!(decide(around(0.0, 0.25), 0.3), Verdict::Confirmed);
+        assert_eq!(decide(around(0.1, 0.25), 0.3), Verdict::Inconclusive);
+        assert_eq!(decide(around(0.7, 0.25), 0.3), Verdict::Refuted);
+        assert_eq!(decide(around(-0.7, 0.25), 0.3), Verdict::Refuted);
+        assert_eq!(decide(around(f64::NAN, 0.25), 0.3), Verdict::Inconclusive);
+        assert_eq!(decide(exactly(0.3), 0.3), Verdict::Confirmed);
     }
 
     #[test]
@@ -99,8 +102,8 @@ mod tests {
 
     #[test]
     fn power_is_one_half_at_the_edge() {
-        let z = normal_quantile(0.995);
-        assert!((power(0.3 + z * 0.1, 0.1, 0.3, 0.99) - 0.5).abs() < 1e-9);
-        assert_eq!(power(0.2, 0.0, 0.3, 0.99), 0.0);
+        assert!((power(0.6, 0.3, 0.1, 0.3) - 0.5).abs() < 1e-12);
+        assert_eq!(power(0.2, 0.0, 0.0, 0.3), 0.0);
+        assert_eq!(power(0.4, 0.0, 0.0, 0.3), 1.0);
     }
 }

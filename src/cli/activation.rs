@@ -88,7 +88,11 @@ fn text(document: &Document) -> String {
         vec![("E phi", m.phi), ("E phi^2", m.phi2), ("E phi'", m.dphi), ("E phi'^2", m.dphi2), ("E phi'^4", m.dphi4)];
     expectations.extend(m.ddphi.map(|value| ("E phi''", value)));
     for (name, value) in expectations {
-        let _ = writeln!(text, "  {name:<12} {value:.15}");
+        let _ = if value == 0.0 || (1e-4..1e5).contains(&value.abs()) {
+            writeln!(text, "  {name:<12} {:.15}", value + 0.0)
+        } else {
+            writeln!(text, "  {name:<12} {value:.14e}")
+        };
     }
     let _ = writeln!(
         text,

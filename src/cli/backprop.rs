@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::console::Console;
 use super::failure::Failure;
-use crate::activation;
+use crate::activation::{self, Linear};
 use crate::data::{given_inputs, given_named};
 use crate::ensemble::{Ensemble, Gaussian};
 use crate::linalg::{Real, ln_norm, singular_values};
+use crate::measure::{MEMORY_LIMIT, saturation};
 use crate::network::{BoundLoss, Hooks, Layers, Network, Parameter, load_state_dict};
 use crate::stats::Stream;
 
@@ -30,6 +31,10 @@ pub(super) struct Arguments {
     /// The activation after every layer: sigmoid, tanh, relu, erf, linear
     #[arg(long, value_name = "A")]
     activation: String,
+
+    /// No activation after the last layer
+    #[arg(long)]
+    linear_output: bool,
 
     /// A batch of inputs, samples x features; without it a standard normal batch is drawn
     #[arg(long, value_name = "FILE")]
@@ -94,16 +99,49 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     }
     let activation = activation::by_name(&arguments.activation)
         .map_err(|error| Failure::input(anyhow::anyhow!("--activation: {error}")))?;
-    let network = load_state_dict(&arguments.model, &activation).map_err(Failure::input)?;
+    let mut network = load_state_dict(&arguments.model, &activation).map_err(Failure::input)?;
+    if arguments.linear_output {
+        network.set_output_activation(std::sync::Arc::new(Linear));
+    }
     let stream = Stream::new(arguments.seed, "backprop");
+    check_memory(arguments, &network)?;
     let inputs = inputs(arguments, &network, stream)?;
     let loss = loss(arguments, &network, inputs.ncols(), stream)?;
     let document = match arguments.precision {
         Format::F64 => backprop(&network, &inputs, &loss)?,
-        Format::F32 => backprop(&network.cast::<f32>(), &inputs.map(|entry| entry as f32), &cast(&loss))?,
+        Format::F32 => {
+            check_range(&network, &arguments.model)?;
+            backprop(&network.cast::<f32>(), &inputs.map(|entry| entry as f32), &cast(&loss))?
+        }
     };
     console.result(&document, || text(&document))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Weights that single precision turns into infinities would only show as a failure of what comes after.
+fn check_range(network: &Network<f64>, model: &std::path::Path) -> Result<(), Failure> {
+    let beyond = |block: &&crate::network::Block<f64>| block.weight.amax() > f64::from(f32::MAX);
+    match network.blocks().iter().find(beyond) {
+        None => Ok(()),
+        Some(block) => Err(Failure::input(anyhow::anyhow!(
+            "{}: layer `{}` has weights beyond the range of f32: use --precision f64",
+            model.display(),
+            block.name
+        ))),
+    }
+}
+
+/// A drawn batch can be chosen larger than memory; a given one has been read already.
+fn check_memory(arguments: &Arguments, network: &Network<f64>) -> Result<(), Failure> {
+    let Some(batch) = arguments.batch else { return Ok(()) };
+    let units: usize = network.blocks().iter().map(|block| block.weight.nrows()).sum();
+    let bytes = (3 * units + network.input_width()).saturating_mul(batch as usize).saturating_mul(8);
+    if bytes > MEMORY_LIMIT {
+        let message =
+            format!("--batch {batch}: the activations would take {} GiB; choose a smaller batch", bytes >> 30);
+        return Err(Failure::input(anyhow::anyhow!(message)));
+    }
+    Ok(())
 }
 
 fn inputs(arguments: &Arguments, network: &Network<f64>, stream: Stream) -> Result<DMatrix<f64>, Failure> {
@@ -187,7 +225,7 @@ fn backprop<T: Real>(network: &Network<T>, inputs: &DMatrix<T>, loss: &BoundLoss
     let mut hooks = Hooks::new();
     hooks.on_forward(Layers::All, |event| {
         let phi = &network.blocks()[event.layer - 1].activation;
-        fractions[event.layer - 1] = crate::measure::saturation(event.slope, phi.derivative_bounds().sup_abs);
+        fractions[event.layer - 1] = saturation(event.slope, phi.derivative_bounds().sup_abs);
         Ok(())
     });
     hooks.on_parameter_gradient(Layers::All, |event| {
@@ -230,7 +268,11 @@ fn text(document: &Document) -> String {
     }
     if let (Some(first), Some(last)) = (document.layers.first(), document.layers.last()) {
         let decades = first.log10_weight_grad_norm - last.log10_weight_grad_norm;
-        let _ = write!(text, "\nfirst layer / last layer: 10^{decades:.2}\n");
+        let _ = if decades.is_finite() {
+            writeln!(text, "\nfirst layer / last layer: 10^{decades:.2}")
+        } else {
+            writeln!(text, "\nfirst layer / last layer: no ratio, a gradient is exactly zero or has overflowed")
+        };
     }
     text
 }

@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,8 +10,22 @@ use serde::Serialize;
 use super::failure::Failure;
 use crate::measure::Progress;
 
-/// Set by the first Ctrl-C (or termination signal); the second ends the process at once.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Held while files are put into place: an interrupt waits for it, so that a report is replaced whole or not at all.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Ends the process on Ctrl-C or a termination signal. Nothing is on disk before the last moment, so nothing needs unwinding,
+/// and the longest computation cannot delay it.
+fn end_on_interrupt() {
+    // Without a handler the default action applies: the process ends too, only without a word.
+    let _ = ctrlc::set_handler(|| {
+        let _writing = WRITING.lock();
+        let mut stderr = std::io::stderr().lock();
+        // The progress bar, if there is one, gives way to the message.
+        let clear = if stderr.is_terminal() { "\r\x1b[2K" } else { "" };
+        let _ = writeln!(stderr, "{clear}{}", Failure::Interrupted);
+        std::process::exit(130);
+    });
+}
 
 /// The two output streams and the progress bar.
 pub(super) struct Console {
@@ -22,13 +35,14 @@ pub(super) struct Console {
 
 impl Console {
     pub fn new(json: bool) -> Self {
-        // Without a handler the default action applies: the process ends, and nothing is half-written either.
-        let _ = ctrlc::set_handler(|| {
-            if INTERRUPTED.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        });
+        end_on_interrupt();
         Self { json, bar: Mutex::new(None) }
+    }
+
+    /// Runs what touches files, out of reach of an interrupt.
+    pub fn writing<T>(&self, write: impl FnOnce() -> T) -> T {
+        let _writing = WRITING.lock();
+        write()
     }
 
     /// Prints a result: the JSON document if asked for, else the text.
@@ -48,23 +62,13 @@ impl Console {
     /// One line on standard error, if a person is likely to read along.
     pub fn note(&self, message: &str) {
         if std::io::stderr().is_terminal() {
-            self.line(message);
+            line(message);
         }
     }
 
     /// The one line about a failure.
     pub fn error(&self, failure: &Failure) {
-        self.line(&failure.to_string());
-    }
-
-    fn line(&self, message: &str) {
-        // Nobody is left to tell if standard error is closed.
-        let _ = writeln!(std::io::stderr().lock(), "{message}");
-    }
-
-    /// `Err` if the user has asked to stop: to be called before anything is written.
-    pub fn check_interrupted(&self) -> Result<(), Failure> {
-        if self.interrupted() { Err(Failure::Interrupted) } else { Ok(()) }
+        line(&failure.to_string());
     }
 
     fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
@@ -72,11 +76,17 @@ impl Console {
     }
 }
 
+/// One line on standard error.
+pub(super) fn line(message: &str) {
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(std::io::stderr().lock(), "{message}");
+}
+
 impl Progress for Console {
     fn begin(&self, stage: &str, total: u64) {
         // Hidden where standard error is not a terminal.
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{msg:36} [{bar:30}] {pos}/{len}  {elapsed}  left {eta}")
+        let style = ProgressStyle::with_template("{msg:26} [{bar:20}] {pos}/{len} {elapsed} left {eta}")
             .expect("the template is a constant that a test draws");
         bar.set_style(style.progress_chars("=> "));
         bar.set_message(stage.to_owned());
@@ -97,7 +107,8 @@ impl Progress for Console {
     }
 
     fn interrupted(&self) -> bool {
-        INTERRUPTED.load(Ordering::Relaxed)
+        // The signal handler ends the process itself.
+        false
     }
 }
 

@@ -44,6 +44,9 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// Characters of an error message at most.
+const LONGEST_LINE: usize = 500;
+
 /// The chain of causes in one line. Typed errors already end with their cause: what has been said is not said twice.
 fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
@@ -54,7 +57,12 @@ fn one_line(error: &anyhow::Error) -> String {
             line = format!("{line}: {cause}");
         }
     }
-    line
+    // What the user gave is echoed, but neither its control characters nor a megabyte of it.
+    let mut shown: String = line.chars().filter(|c| !c.is_control()).take(LONGEST_LINE).collect();
+    if shown.chars().count() == LONGEST_LINE {
+        shown.push('\u{2026}');
+    }
+    shown
 }
 
 impl From<MeasureError> for Failure {

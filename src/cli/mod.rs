@@ -41,7 +41,7 @@ struct Common {
     json: bool,
 
     /// Worker threads for independent trials; the numbers do not depend on it [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
 
@@ -83,11 +83,18 @@ enum Command {
 
 /// Runs the program on the process's own arguments.
 pub fn main() -> ExitCode {
-    let Cli { command, common } = Cli::parse();
+    let Cli { command, common } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let console = Console::new(common.json);
-    if let Some(threads) = common.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
-        pool.build_global().expect("nothing has used the global pool before the arguments were read");
+    if let Some(threads) = common.threads
+        && let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()
+    {
+        let failure =
+            Failure::input(anyhow::anyhow!("--threads {threads}: the system refuses them ({error}); choose fewer"));
+        console.error(&failure);
+        return failure.exit_code();
     }
     let outcome = match command {
         Command::Report(arguments) => report::run(&arguments, &console),
@@ -104,6 +111,24 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Help and version as clap prints them; an error in one line, as every other.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Nobody is left to tell if standard output is closed.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    let first: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let message = first.join(" ");
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+    } else {
+        console::line(&format!("{message} (see --help)"));
+    }
+    ExitCode::from(2)
 }
 
 /// A specification on the command line, with the numbers that are often varied.

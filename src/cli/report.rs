@@ -68,18 +68,19 @@ impl VerdictDocument {
 }
 
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
-    let saved = Path::new(&arguments.source).extension().is_some_and(|extension| extension == "json");
-    let (study, directory) = if saved { load(arguments)? } else { compute(arguments, console)? };
+    let saved =
+        Path::new(&arguments.source).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let (study, directory) = if saved { load(arguments, console)? } else { compute(arguments, console)? };
     let files = render(&study).map_err(Failure::numerical)?;
-    console.check_interrupted()?;
-    let files =
-        directory.write(files.iter().map(|file| (file.name.as_str(), file.text.as_str()))).map_err(Failure::input)?;
+    let files = console
+        .writing(|| directory.write(files.iter().map(|file| (file.name.as_str(), file.text.as_str()))))
+        .map_err(Failure::Input)?;
     let document = Document { files, verdicts: vec![VerdictDocument::of(&study.gradient_verdict)] };
     console.result(&document, || text(&study, &document.files))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(arguments: &Arguments) -> Result<(Study, OutputDirectory), Failure> {
+fn load(arguments: &Arguments, console: &Console) -> Result<(Study, OutputDirectory), Failure> {
     let file = Path::new(&arguments.source);
     if arguments.overrides.trials.is_some() || arguments.overrides.seed.is_some() {
         let message = format!("{}: --trials and --seed do not apply to a saved study", file.display());
@@ -90,7 +91,7 @@ fn load(arguments: &Arguments) -> Result<(Study, OutputDirectory), Failure> {
     let study = Study::from_json(&text).map_err(|error| named(error.into()))?;
     let beside = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let target = arguments.out.as_deref().unwrap_or(beside);
-    Ok((study, OutputDirectory::prepare(target).map_err(Failure::Input)?))
+    Ok((study, console.writing(|| OutputDirectory::prepare(target)).map_err(Failure::Input)?))
 }
 
 fn compute(arguments: &Arguments, console: &Console) -> Result<(Study, OutputDirectory), Failure> {
@@ -98,7 +99,7 @@ fn compute(arguments: &Arguments, console: &Console) -> Result<(Study, OutputDir
     arguments.overrides.apply(&mut spec);
     let target = arguments.out.clone().unwrap_or_else(|| Path::new("reports").join(&spec.name));
     // Before the work, not after it.
-    let directory = OutputDirectory::prepare(&target).map_err(Failure::Input)?;
+    let directory = console.writing(|| OutputDirectory::prepare(&target)).map_err(Failure::Input)?;
     Ok((Study::run(&spec, console)?, directory))
 }
 

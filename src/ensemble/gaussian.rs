@@ -20,6 +20,10 @@ impl Ensemble for Gaussian {
         "Marchenko-Pastur"
     }
 
+    fn excess_kurtosis(&self) -> f64 {
+        0.0
+    }
+
     fn independent_entries(&self) -> bool {
         true
     }

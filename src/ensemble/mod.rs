@@ -27,6 +27,9 @@ pub trait Ensemble: Debug + Send + Sync {
     /// Limit of the distribution of squared singular values, in words.
     fn limiting_law(&self) -> &'static str;
 
+    /// Excess kurtosis of an entry, in the limit of large matrices: 0 where sums of few entries are Gaussian.
+    fn excess_kurtosis(&self) -> f64;
+
     /// Whether the entries are independent of each other: then a vector of them is a law of biases too.
     fn independent_entries(&self) -> bool;
 

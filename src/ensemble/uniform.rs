@@ -20,6 +20,10 @@ impl Ensemble for Uniform {
         "Marchenko-Pastur"
     }
 
+    fn excess_kurtosis(&self) -> f64 {
+        -1.2
+    }
+
     fn independent_entries(&self) -> bool {
         true
     }

@@ -22,7 +22,7 @@ pub use norm::ln_norm;
 pub use orthonormal::orthonormal_columns;
 pub use real::Real;
 pub use singular_values::singular_values;
-pub use threads::{blas_core, single_threaded_blas};
+pub use threads::{blas_core, blas_threads, single_threaded_blas};
 
 /// A failed LAPACK call.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -34,6 +34,16 @@ pub enum LinalgError {
         routine: &'static str,
         /// Its INFO: negative for an invalid argument, positive for a failure to converge.
         info: i32,
+        /// Rows of the matrix.
+        rows: usize,
+        /// Columns of the matrix.
+        columns: usize,
+    },
+    /// A failed QR decomposition.
+    #[error("the QR decomposition of a {rows} x {columns} matrix failed: {message}")]
+    Qr {
+        /// What LAPACK reported, with its INFO.
+        message: String,
         /// Rows of the matrix.
         rows: usize,
         /// Columns of the matrix.

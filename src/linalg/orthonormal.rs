@@ -17,7 +17,7 @@ use super::LinalgError;
 ///
 /// # Errors
 ///
-/// [`LinalgError::TooWide`] if n > m; [`LinalgError::Info`] with LAPACK's INFO.
+/// [`LinalgError::TooWide`] if n > m; [`LinalgError::Qr`] with LAPACK's message and INFO.
 ///
 /// # Source
 ///
@@ -28,9 +28,9 @@ pub fn orthonormal_columns(matrix: DMatrix<f64>) -> Result<DMatrix<f64>, LinalgE
         return Err(LinalgError::TooWide { rows, columns });
     }
     super::dimension(rows, columns, rows)?;
-    // nalgebra-lapack keeps the sign of INFO but not its value behind a common trait: both ends are reported as -1.
-    let failed = |_| LinalgError::Info { routine: "dgeqrf", info: -1, rows, columns };
-    let decomposition = QR::new(matrix).map_err(failed)?;
+    // nalgebra-lapack keeps INFO in the text of its error only.
+    let decomposition =
+        QR::new(matrix).map_err(|error| LinalgError::Qr { message: error.to_string(), rows, columns })?;
     let mut q = decomposition.q();
     let r = decomposition.r();
     for j in 0..columns {

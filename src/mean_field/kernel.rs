@@ -82,6 +82,16 @@ impl Kernel {
         self.inner(&Self::Exchangeable { batch: self.batch(), diagonal: 1.0, off_diagonal: 1.0 })
     }
 
+    /// The kernel with its off-diagonal entries set to zero: samples taken for independent.
+    pub fn without_correlations(&self) -> Self {
+        match self {
+            Self::Exchangeable { batch, diagonal, .. } => {
+                Self::Exchangeable { batch: *batch, diagonal: *diagonal, off_diagonal: 0.0 }
+            }
+            Self::Full(matrix) => Self::Full(DMatrix::from_diagonal(&matrix.diagonal())),
+        }
+    }
+
     /// Entrywise product.
     pub fn hadamard(&self, other: &Self) -> Self {
         match (self, other) {

@@ -19,6 +19,20 @@ const LARGEST_VARIANCE: f64 = 1e6;
 /// square: its maps are those of `phi'(0) u`, and carried in logarithms they never underflow.
 const LINEAR_REGIME: f64 = 1e-24;
 
+/// Maps that cannot be computed.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum MapError {
+    /// The variance is outside the domain of the Gaussian expectations.
+    #[error(
+        "the pre-activations have variance {variance:.3e}, beyond the {LARGEST_VARIANCE:.0e} up to which the Gaussian \
+         expectations are accurate"
+    )]
+    VarianceTooLarge {
+        /// The largest variance in the batch.
+        variance: f64,
+    },
+}
+
 /// The maps `Q -> K, P` for `(u_a, u_b) ~ N(0, Q)`.
 ///
 /// # Formula
@@ -31,24 +45,16 @@ const LINEAR_REGIME: f64 = 1e-24;
 ///
 /// # Errors
 ///
-/// The variance as `Err` if it is beyond that.
+/// [`MapError`] with the variance if it is beyond that.
 ///
 /// # Source
 ///
 /// Poole et al., NeurIPS 2016; Schoenholz et al., ICLR 2017.
-pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel) -> Result<ActivationMaps, f64> {
-    let ln_largest = q.ln_largest_diagonal();
-    let scale_free = phi.is_homogeneous()
-        || (ln_largest < LINEAR_REGIME.ln() && phi.value(0.0) == 0.0 && !phi.kinks().contains(&0.0));
-    // In the scale-free cases the kernel of unit size (or of the largest size that is still linear) stands for all.
-    let ln_reference = match scale_free {
-        true if phi.is_homogeneous() => 0.0,
-        true => LINEAR_REGIME.ln(),
-        false => q.ln_scale,
-    };
+pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel) -> Result<ActivationMaps, MapError> {
+    let ln_reference = ln_reference_scale(phi, q);
     let scale = ln_reference.exp();
     if scale * q.kernel.largest_diagonal() > LARGEST_VARIANCE && !phi.is_homogeneous() {
-        return Err(ln_largest.exp());
+        return Err(MapError::VarianceTooLarge { variance: q.ln_largest_diagonal().exp() });
     }
     // One expansion a sample serves all its pairs; alone it is no slower than the quadrature of a single pair.
     let expand = q.kernel.batch() > 1 && !phi.has_closed_form_pairs();
@@ -68,6 +74,21 @@ pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel) -> Result<Activat
         },
     );
     Ok(ActivationMaps { output: ScaledKernel::new(output, q.ln_scale - ln_reference), slope })
+}
+
+/// The scale at which the normalised kernel `q.kernel` stands for the whole of `q`: its own, or a convenient one where the
+/// activation has none at this size (a homogeneous one at any size; a smooth one with phi(0) = 0 at tiny variances, where it is
+/// linear). Statements about signs, shares and ratios hold at one if they hold at the other, and it neither over- nor underflows.
+pub fn reference_scale(phi: &dyn Activation, q: &ScaledKernel) -> f64 {
+    ln_reference_scale(phi, q).exp()
+}
+
+fn ln_reference_scale(phi: &dyn Activation, q: &ScaledKernel) -> f64 {
+    if phi.is_homogeneous() {
+        return 0.0;
+    }
+    let linear = q.ln_largest_diagonal() < LINEAR_REGIME.ln() && phi.value(0.0) == 0.0 && !phi.kinks().contains(&0.0);
+    if linear { LINEAR_REGIME.ln() } else { q.ln_scale }
 }
 
 #[cfg(test)]

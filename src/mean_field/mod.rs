@@ -8,4 +8,4 @@ mod kernel;
 mod maps;
 
 pub use kernel::{Kernel, ScaledKernel};
-pub use maps::{ActivationMaps, activation_maps};
+pub use maps::{ActivationMaps, MapError, activation_maps, reference_scale};

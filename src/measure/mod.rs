@@ -23,7 +23,7 @@ use trial::{LayerRecord, Workspace};
 pub use trial::saturation;
 
 /// Memory above which a measurement is refused rather than left to the system's killer.
-const MEMORY_LIMIT: usize = 16 << 30;
+pub const MEMORY_LIMIT: usize = 16 << 30;
 
 /// Why a measurement failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -130,7 +130,8 @@ fn run_trials(spec: &Spec, experiment: &str, progress: &dyn Progress) -> Result<
     check_memory(spec)?;
     let _guard = single_threaded_blas();
     let stream = Stream::new(spec.seed, experiment);
-    progress.begin(&format!("{}: {} trials", spec.name, spec.measure.trials), spec.measure.trials as u64);
+    let width = spec.network.blocks[0].fan_out;
+    progress.begin(&format!("networks of width {width}"), spec.measure.trials as u64);
     let result = match spec.network.precision {
         Precision::F64 => run_trials_in::<f64>(spec, stream, progress),
         Precision::F32 => run_trials_in::<f32>(spec, stream, progress),
@@ -174,7 +175,7 @@ fn check_memory(spec: &Spec) -> Result<(), MeasureError> {
     let units: usize = spec.network.blocks.iter().map(|block| block.fan_out).fold(0, usize::saturating_add);
     // Weights and their gradients; pre-activation, slope and output of every layer.
     let parameters = spec.parameters().saturating_mul(2);
-    let activations = units.saturating_mul(3).saturating_mul(spec.data.batch);
+    let activations = units.saturating_mul(3).saturating_add(spec.network.input).saturating_mul(spec.data.batch);
     let networks = parameters.saturating_add(activations).saturating_mul(entry).saturating_mul(threads);
     let records =
         spec.measure.trials.saturating_mul(spec.network.blocks.len()).saturating_mul(size_of::<LayerRecord>());

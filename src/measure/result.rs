@@ -7,8 +7,8 @@ use crate::stats::{Estimate, LogSummary};
 
 /// One quantity of one layer, over independent trials.
 ///
-/// Zeros and non-finite values are counted, never dropped: the root mean square includes zeros and leaves out non-finite
-/// values; statistics of logarithms are conditional on survival (neither zero nor non-finite).
+/// Zeros and non-finite values are counted and shown beside every number. The root mean square includes zeros and is conditional
+/// on being finite; statistics of logarithms are conditional on survival (neither zero nor non-finite).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// The quantity.

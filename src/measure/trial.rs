@@ -14,6 +14,7 @@ use crate::stats::Stream;
 pub(super) struct LayerRecord {
     ln_weight_gradient: f64,
     ln_bias_gradient: f64,
+    ln_pre_activation_gradient: f64,
     ln_pre_activation_rms: f64,
     batch_correlation: f64,
     saturated: f64,
@@ -24,6 +25,7 @@ impl LayerRecord {
     const EMPTY: Self = Self {
         ln_weight_gradient: f64::NAN,
         ln_bias_gradient: f64::NAN,
+        ln_pre_activation_gradient: f64::NAN,
         ln_pre_activation_rms: f64::NAN,
         batch_correlation: f64::NAN,
         saturated: f64::NAN,
@@ -35,6 +37,7 @@ impl LayerRecord {
         match quantity {
             Quantity::GradientNorms => self.ln_weight_gradient,
             Quantity::BiasGradientNorms => self.ln_bias_gradient,
+            Quantity::PreActivationGradientNorms => self.ln_pre_activation_gradient,
             Quantity::PreActivations => self.ln_pre_activation_rms,
             Quantity::BatchCorrelations => self.batch_correlation,
             Quantity::SaturatedFraction => self.saturated,
@@ -73,6 +76,7 @@ impl<T: Real> Workspace<T> {
         let asked = |quantity: Quantity| spec.measure.quantities.contains(&quantity);
         let mut records = vec![LayerRecord::EMPTY; network.depth()];
         let mut norms = vec![[f64::NAN; 2]; network.depth()];
+        let mut signals = vec![f64::NAN; network.depth()];
         let mut hooks = Hooks::new();
         hooks.on_forward(Layers::All, |event| {
             let record = &mut records[event.layer - 1];
@@ -100,15 +104,22 @@ impl<T: Real> Workspace<T> {
             }
             Ok(())
         });
+        if asked(Quantity::PreActivationGradientNorms) {
+            hooks.on_pre_activation_gradient(Layers::All, |event| {
+                signals[event.layer - 1] = ln_norm(event.gradient.as_slice());
+                Ok(())
+            });
+        }
         network.forward_into(input, 0, &mut hooks, tape)?;
-        if asked(Quantity::GradientNorms) || asked(Quantity::BiasGradientNorms) {
+        if spec.measure.quantities.iter().any(|quantity| quantity.is_gradient()) {
             let evaluated = loss.evaluate(tape.output()).expect("the loss was drawn for this network's outputs");
             network.backward_into(tape, evaluated.gradient, 0, &mut hooks, gradients)?;
         }
         drop(hooks);
-        for (record, [weight, bias]) in records.iter_mut().zip(norms) {
+        for ((record, [weight, bias]), signal) in records.iter_mut().zip(norms).zip(signals) {
             record.ln_weight_gradient = weight;
             record.ln_bias_gradient = bias;
+            record.ln_pre_activation_gradient = signal;
         }
         Ok(records)
     }

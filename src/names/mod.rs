@@ -16,10 +16,14 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
-/// The end of an error message about an unknown name: the nearest known one if there is one, else all of them.
+/// Names that an error message lists in full at most.
+const LISTED: usize = 12;
+
+/// The end of an error message about an unknown name: the nearest known one if there is one, and all of them if they are few.
 pub fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(given, known.iter().copied()) {
+        Some(name) if known.len() <= LISTED => format!("did you mean `{name}`? (known: {})", known.join(", ")),
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("known: {}", known.join(", ")),
     }
@@ -77,7 +81,7 @@ mod tests {
     fn the_nearest_name_is_offered_only_when_it_is_near() {
         let known = ["width", "depth", "activation"];
         assert_eq!(nearest("widht", known), Some("width"));
-        assert_eq!(suggestion("Activaton", known), "did you mean `activation`?");
+        assert_eq!(suggestion("Activaton", known), "did you mean `activation`? (known: width, depth, activation)");
         assert_eq!(suggestion("zzz", known), "known: width, depth, activation");
     }
 }

@@ -56,7 +56,8 @@ pub struct ForwardEvent<'e, T: Real> {
     pub pre_activation: &'e DMatrix<T>,
     /// phi'(h_l), fan_out x B.
     pub slope: &'e DMatrix<T>,
-    /// x_l = phi(h_l), fan_out x B: what is written here goes on to the next layer.
+    /// x_l = phi(h_l), fan_out x B: what is written here goes on to the next layer. On the way back the replacement counts
+    /// as the identity: the gradient of the output is multiplied by phi'(h_l) as it would have been.
     pub output: &'e mut DMatrix<T>,
 }
 
@@ -140,7 +141,7 @@ type ParameterHook<'h, T> =
 pub struct Hooks<'h, T: Real> {
     forward: Vec<ForwardHook<'h, T>>,
     output_gradient: Vec<GradientHook<'h, T>>,
-    activation_gradient: Vec<GradientHook<'h, T>>,
+    pre_activation_gradient: Vec<GradientHook<'h, T>>,
     parameter_gradient: Vec<ParameterHook<'h, T>>,
 }
 
@@ -150,7 +151,7 @@ impl<T: Real> std::fmt::Debug for Hooks<'_, T> {
             .debug_struct("Hooks")
             .field("forward", &self.forward.len())
             .field("output_gradient", &self.output_gradient.len())
-            .field("activation_gradient", &self.activation_gradient.len())
+            .field("pre_activation_gradient", &self.pre_activation_gradient.len())
             .field("parameter_gradient", &self.parameter_gradient.len())
             .finish()
     }
@@ -169,7 +170,7 @@ impl<'h, T: Real> Hooks<'h, T> {
         Self {
             forward: Vec::new(),
             output_gradient: Vec::new(),
-            activation_gradient: Vec::new(),
+            pre_activation_gradient: Vec::new(),
             parameter_gradient: Vec::new(),
         }
     }
@@ -193,12 +194,12 @@ impl<'h, T: Real> Hooks<'h, T> {
     }
 
     /// Calls `hook` with `dL/dh_l`, the gradient with respect to the layer's pre-activation.
-    pub fn on_activation_gradient(
+    pub fn on_pre_activation_gradient(
         &mut self,
         layers: Layers,
         hook: impl FnMut(&mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h,
     ) -> HookHandle {
-        register(&mut self.activation_gradient, layers, Box::new(hook))
+        register(&mut self.pre_activation_gradient, layers, Box::new(hook))
     }
 
     /// Calls `hook` with `dL/dW_l` and then `dL/db_l`.
@@ -225,7 +226,7 @@ impl<'h, T: Real> Hooks<'h, T> {
         }
         sweep(&mut self.forward, depth)?;
         sweep(&mut self.output_gradient, depth)?;
-        sweep(&mut self.activation_gradient, depth)?;
+        sweep(&mut self.pre_activation_gradient, depth)?;
         sweep(&mut self.parameter_gradient, depth)
     }
 
@@ -237,8 +238,11 @@ impl<'h, T: Real> Hooks<'h, T> {
         call(&mut self.output_gradient, event.layer, |hook| hook(event))
     }
 
-    pub(super) fn call_activation_gradient(&mut self, event: &mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> {
-        call(&mut self.activation_gradient, event.layer, |hook| hook(event))
+    pub(super) fn call_pre_activation_gradient(
+        &mut self,
+        event: &mut ActivationGradientEvent<'_, T>,
+    ) -> Result<(), Stop> {
+        call(&mut self.pre_activation_gradient, event.layer, |hook| hook(event))
     }
 
     pub(super) fn call_parameter_gradient(&mut self, event: &mut ParameterGradientEvent<'_, T>) -> Result<(), Stop> {
@@ -299,7 +303,7 @@ mod tests {
             note("output", event.layer);
             Ok(())
         });
-        hooks.on_activation_gradient(Layers::All, |event| {
+        hooks.on_pre_activation_gradient(Layers::All, |event| {
             note("activation", event.layer);
             Ok(())
         });
@@ -331,7 +335,7 @@ mod tests {
     fn a_replaced_gradient_flows_on() {
         let plain = run(&mut Hooks::new(), 0).expect("no hooks");
         let mut hooks = Hooks::new();
-        hooks.on_activation_gradient(Layers::One(2), |event| {
+        hooks.on_pre_activation_gradient(Layers::One(2), |event| {
             *event.gradient *= 0.5;
             Ok(())
         });
@@ -361,7 +365,7 @@ mod tests {
     #[test]
     fn a_hook_can_stop_the_run_with_a_reason() {
         let mut hooks = Hooks::new();
-        hooks.on_activation_gradient(Layers::One(2), |_| Err(Stop::because("the gradient is too large")));
+        hooks.on_pre_activation_gradient(Layers::One(2), |_| Err(Stop::because("the gradient is too large")));
         let error = run(&mut hooks, 5).expect_err("stopped");
         assert_eq!(error.to_string(), "stopped at step 5, layer 2: the gradient is too large");
     }

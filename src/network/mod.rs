@@ -12,7 +12,7 @@
 //!
 //! let mut norms = Vec::new();
 //! let mut hooks = Hooks::new();
-//! hooks.on_activation_gradient(Layers::All, |event| {
+//! hooks.on_pre_activation_gradient(Layers::All, |event| {
 //!     norms.push((event.layer, event.gradient.norm()));
 //!     Ok(())
 //! });
@@ -137,6 +137,13 @@ impl<T: Real> Network<T> {
             }
         }
         Ok(Self { blocks })
+    }
+
+    /// Replaces the activation after the last block.
+    pub fn set_output_activation(&mut self, activation: Arc<dyn Activation>) {
+        if let Some(last) = self.blocks.last_mut() {
+            last.activation = activation;
+        }
     }
 
     /// The blocks, first applied first.

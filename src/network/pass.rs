@@ -221,7 +221,19 @@ impl<T: Real> Network<T> {
     ) -> Result<(), PassError> {
         hooks.prepare(self.depth())?;
         let expected = (self.output_width(), tape.input.ncols());
-        if tape.layers.len() != self.depth() || output_gradient.shape() != expected {
+        let of_this_network = tape.input.nrows() == self.input_width()
+            && tape.layers.len() == self.depth()
+            && tape.layers.iter().zip(self.blocks()).all(|(layer, block)| layer.output.nrows() == block.weight.nrows());
+        if !of_this_network {
+            return Err(PassError::Shape {
+                what: "first batch on the tape",
+                rows: tape.input.nrows(),
+                columns: tape.input.ncols(),
+                expected_rows: self.input_width(),
+                expected_columns: None,
+            });
+        }
+        if output_gradient.shape() != expected {
             return Err(PassError::Shape {
                 what: "gradient of the outputs",
                 rows: output_gradient.nrows(),
@@ -240,7 +252,7 @@ impl<T: Real> Network<T> {
             let mut event = ActivationGradientEvent { step, layer, pre_activation, output, gradient: &mut gradient };
             hooks.call_output_gradient(&mut event).map_err(&stopped)?;
             pointwise::backward(slope, event.gradient);
-            hooks.call_activation_gradient(&mut event).map_err(&stopped)?;
+            hooks.call_pre_activation_gradient(&mut event).map_err(&stopped)?;
 
             let (fan_out, fan_in) = block.weight.shape();
             let weight_gradient = &mut gradients.weights[index];

@@ -60,10 +60,12 @@ pub fn load_state_dict(file: &Path, activation: &Arc<dyn Activation>) -> Result<
         let (prefix, parameter) = tensor.name.rsplit_once('.').unwrap_or(("", &tensor.name));
         let layer = layers.entry(NaturalOrder(prefix.to_owned())).or_default();
         match parameter {
+            "weight" if layer.0.is_some() => return Err(problem(tensor, "is a second weight of its layer")),
             "weight" => {
                 let matrix = tensor.to_matrix();
                 layer.0 = Some(matrix.ok_or_else(|| problem(tensor, "is not the weight of a dense layer (out x in)"))?);
             }
+            "bias" if layer.1.is_some() => return Err(problem(tensor, "is a second bias of its layer")),
             "bias" if tensor.shape.len() == 1 => layer.1 = Some(tensor),
             "bias" => return Err(problem(tensor, "is not a bias: it must have one dimension")),
             _ => return Err(problem(tensor, "is no parameter of a dense layer: names end in `.weight` or `.bias`")),

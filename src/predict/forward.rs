@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 
 use crate::layer::{dense, pointwise};
 use crate::mean_field::{ActivationMaps, Kernel, ScaledKernel};
-use crate::spec::{DataSource, Spec};
+use crate::spec::{BlockSpec, DataSource, Spec};
 
 /// The kernels of one layer.
 pub(super) struct LayerKernels {
@@ -12,8 +12,8 @@ pub(super) struct LayerKernels {
     pub input: ScaledKernel,
     /// Q_l: covariance of the pre-activations.
     pub q: ScaledKernel,
-    /// K_l and P_l; `Err` holds the variance that is beyond the domain of the Gaussian expectations.
-    pub maps: Result<ActivationMaps, f64>,
+    /// K_l and P_l, or why there are none.
+    pub maps: Result<ActivationMaps, String>,
 }
 
 /// The kernels of all layers up to the first whose maps cannot be computed.
@@ -29,7 +29,10 @@ impl ForwardKernels {
         let mut layers = Vec::new();
         for block in &spec.network.blocks {
             let q = dense::covariance_map(&input, block.sigma_w(), block.sigma_b());
-            let maps = pointwise::moment_map(&*block.activation, &q);
+            let maps = match not_gaussian(spec, block, &q, layers.is_empty()) {
+                Some(reason) => Err(reason),
+                None => pointwise::moment_map(&*block.activation, &q).map_err(|error| error.to_string()),
+            };
             let next = maps.as_ref().map(|maps| maps.output.clone()).ok();
             layers.push(LayerKernels { input, q, maps });
             match next {
@@ -37,20 +40,15 @@ impl ForwardKernels {
                 None => break,
             }
         }
-        let hypotheses = super::common_hypotheses(super::biases_are_gaussian(spec));
+        let hypotheses = super::common_hypotheses(spec);
         Self { layers, depth: spec.network.blocks.len(), hypotheses }
     }
 
     /// The layers that could not be reached, and why; `None` if all could.
     pub fn beyond(&self) -> Option<(std::ops::RangeInclusive<usize>, String)> {
         let reached = self.layers.iter().filter(|layer| layer.maps.is_ok()).count();
-        let variance = self.layers.last().and_then(|layer| layer.maps.as_ref().err())?;
-        let reason = format!(
-            "the pre-activations of layer {} have variance {variance:.3e}, beyond the 1e6 up to which the Gaussian \
-             expectations are accurate",
-            reached + 1
-        );
-        Some((reached + 1..=self.depth, reason))
+        let reason = self.layers.last().and_then(|layer| layer.maps.as_ref().err())?;
+        Some((reached + 1..=self.depth, format!("in layer {}, {reason}", reached + 1)))
     }
 
     /// Error of the kernels' numbers, relative: the quadrature's 1e-12 a layer.
@@ -59,15 +57,61 @@ impl ForwardKernels {
     }
 }
 
-/// `K_0 = X^T X / n_0` of given inputs; the identity, its expectation, for standard normal ones.
-fn input_kernel(spec: &Spec) -> ScaledKernel {
-    let kernel = match &spec.data.source {
-        DataSource::Gaussian => Kernel::Exchangeable { batch: spec.data.batch, diagonal: 1.0, off_diagonal: 0.0 },
-        DataSource::Given { inputs, .. } => gram(inputs),
-    };
-    ScaledKernel::new(kernel, 0.0)
+/// Why the pre-activations of a layer are not Gaussian even in an infinitely wide network, if they are far from it: biases of
+/// another law that are not small, or given inputs that let a few weights of another law decide.
+fn not_gaussian(spec: &Spec, block: &BlockSpec, q: &ScaledKernel, first: bool) -> Option<String> {
+    if let Some(law) = block.biases.as_ref().filter(|law| law.ensemble.excess_kurtosis() != 0.0) {
+        let share = (2.0 * law.std.ln() - q.ln_largest_diagonal()).exp();
+        if share > super::LARGEST_BIAS_SHARE {
+            return Some(format!(
+                "the {} biases make up {share:.2} of the variance of the pre-activations, which are then not Gaussian: predicted \
+                 up to {} (Gaussian biases always)",
+                law.ensemble.name(),
+                super::LARGEST_BIAS_SHARE
+            ));
+        }
+    }
+    let kurtosis = block.weights.ensemble.excess_kurtosis();
+    match &spec.data.source {
+        DataSource::Given { inputs, .. } if first && kurtosis != 0.0 => {
+            let concentration = |sample: nalgebra::DVectorView<'_, f64>| {
+                let squares: f64 = sample.iter().map(|x| x * x).sum();
+                if squares > 0.0 { sample.iter().map(|x| x.powi(4)).sum::<f64>() / (squares * squares) } else { 0.0 }
+            };
+            let largest = inputs.column_iter().map(concentration).fold(0.0, f64::max);
+            (kurtosis.abs() * largest > LARGEST_KURTOSIS).then(|| {
+                format!(
+                    "a few features carry a given sample, and with {} weights the first pre-activations are then not Gaussian \
+                     (excess kurtosis {:.2}, predicted up to {LARGEST_KURTOSIS})",
+                    block.weights.ensemble.name(),
+                    kurtosis * largest
+                )
+            })
+        }
+        _ => None,
+    }
 }
 
-fn gram(inputs: &DMatrix<f64>) -> Kernel {
-    Kernel::Full(inputs.tr_mul(inputs) / inputs.nrows() as f64)
+/// Largest excess kurtosis of the first pre-activations, in absolute value, that is taken for zero.
+const LARGEST_KURTOSIS: f64 = 0.2;
+
+/// `K_0 = X^T X / n_0` of given inputs; the identity, its expectation, for standard normal ones.
+fn input_kernel(spec: &Spec) -> ScaledKernel {
+    match &spec.data.source {
+        DataSource::Gaussian => {
+            let identity = Kernel::Exchangeable { batch: spec.data.batch, diagonal: 1.0, off_diagonal: 0.0 };
+            ScaledKernel::new(identity, 0.0)
+        }
+        DataSource::Given { inputs, .. } => gram(inputs),
+    }
+}
+
+/// Scaled by the largest entry first: squares of 1e200 overflow.
+fn gram(inputs: &DMatrix<f64>) -> ScaledKernel {
+    let largest = inputs.amax();
+    if largest == 0.0 {
+        return ScaledKernel { kernel: Kernel::Full(DMatrix::zeros(inputs.ncols(), inputs.ncols())), ln_scale: 0.0 };
+    }
+    let scaled = inputs / largest;
+    ScaledKernel::new(Kernel::Full(scaled.tr_mul(&scaled) / inputs.nrows() as f64), 2.0 * largest.ln())
 }

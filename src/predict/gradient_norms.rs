@@ -1,21 +1,27 @@
-//! Norms of the weight and bias gradients.
+//! Norms of the gradients of weights, biases and pre-activations.
 
 use std::f64::consts::LN_10;
 
 use super::forward::{ForwardKernels, LayerKernels};
-use super::{Prediction, Predictions};
+use super::{Correlations, Prediction, Predictions};
 use crate::layer::dense;
-use crate::mean_field::{ActivationMaps, Kernel, ScaledKernel};
+use crate::mean_field::{ActivationMaps, Kernel, ScaledKernel, reference_scale};
 use crate::spec::{Loss, Quantity, Spec};
 
 const SOURCE: &str =
     "mean-field kernels of the batch: Poole et al. 2016, Schoenholz et al. 2017; sum over pairs of samples";
 
-pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels, predictions: &mut Predictions) {
+pub(super) fn predict(
+    spec: &Spec,
+    quantity: Quantity,
+    forward: &ForwardKernels,
+    correlations: Correlations,
+    predictions: &mut Predictions,
+) {
     let blocks = &spec.network.blocks;
-    let with_parameter = |layer: &usize| quantity == Quantity::GradientNorms || blocks[layer - 1].biases.is_some();
+    let with_parameter = |layer: &usize| quantity != Quantity::BiasGradientNorms || blocks[layer - 1].biases.is_some();
     if let Some((_, reason)) = forward.beyond() {
-        let reason = format!("the gradient passes through every layer, and {reason}");
+        let reason = format!("the gradient passes through every layer; {reason}");
         predictions.withhold(quantity, (1..=forward.depth).filter(with_parameter), reason);
         return;
     }
@@ -51,9 +57,18 @@ pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels,
         };
         let layer = index + 1;
         if with_parameter(&layer) {
+            let counted = match correlations {
+                Correlations::Kept => current.clone(),
+                Correlations::LeftOut => {
+                    ScaledKernel { kernel: current.kernel.without_correlations(), ..current.clone() }
+                }
+            };
             let ln_square = match quantity {
-                Quantity::BiasGradientNorms => current.ln_sum(),
-                _ => (blocks[index].fan_in as f64).ln() + current.ln_inner(&kernels.input),
+                Quantity::BiasGradientNorms => counted.ln_sum(),
+                Quantity::PreActivationGradientNorms => {
+                    ScaledKernel { kernel: current.kernel.without_correlations(), ..current.clone() }.ln_sum()
+                }
+                _ => (blocks[index].fan_in as f64).ln() + counted.ln_inner(&kernels.input),
             };
             let log10_rms = 0.5 * ln_square / LN_10;
             found.push(Prediction {
@@ -81,8 +96,8 @@ pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels,
 /// last activation, at every variance in the batch. The aligned part of `W^T phi'(h)` is `E phi''` times the input.
 fn gradient_is_independent(spec: &Spec, forward: &ForwardKernels) -> bool {
     let (Some(block), Some(kernels)) = (spec.network.blocks.last(), forward.layers.last()) else { return true };
-    let scale = kernels.q.ln_scale.exp();
-    let no_curvature = |q: f64| block.activation.moments(scale * q).ddphi == Some(0.0);
+    let reference = reference_scale(&*block.activation, &kernels.q);
+    let no_curvature = |q: f64| q == 0.0 || block.activation.moments(reference * q).ddphi == Some(0.0);
     match &kernels.q.kernel {
         Kernel::Exchangeable { diagonal, .. } => no_curvature(*diagonal),
         Kernel::Full(matrix) => matrix.diagonal().iter().all(|&q| no_curvature(q)),
@@ -143,6 +158,32 @@ mod tests {
         for log10 in rms(&spec(&format!("{base}[loss]\nkind = \"random\""))) {
             assert!((log10 - 0.5 * (30.0 * 30.0 * 0.5_f64).log10()).abs() < 1e-12);
         }
+    }
+
+    /// The rule holds where the variances leave the range of f64, above for ReLU and below for tanh.
+    #[test]
+    fn withholding_does_not_depend_on_the_scale() {
+        let deep = |activation: &str, sigma_w: f64| {
+            let text = format!(
+                "[network]\ninput = 9\ndepth = 800\nwidth = 9\nactivation = \"{activation}\"\nweights = {{ sigma_w = {sigma_w:?} }}"
+            );
+            rms(&spec(&text)).len()
+        };
+        assert_eq!((deep("relu", 5.0), deep("relu", 0.1)), (1, 1));
+        assert_eq!((deep("tanh", 0.3), deep("linear", 9.0)), (800, 800));
+    }
+
+    /// Biases that are far from Gaussian and large against q are withheld; Gaussian ones of the same size are not.
+    #[test]
+    fn large_uniform_biases_are_withheld() {
+        let biased = |ensemble: &str| {
+            let text = format!(
+                "[network]\ninput = 9\ndepth = 3\nwidth = 9\nactivation = \"tanh\"\nweights = {{ sigma_w = 1.0 }}\n\
+                 biases = {{ ensemble = \"{ensemble}\", std = 2.0 }}"
+            );
+            rms(&spec(&text)).len()
+        };
+        assert_eq!((biased("uniform"), biased("gaussian")), (0, 3));
     }
 
     #[test]

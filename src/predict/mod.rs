@@ -99,7 +99,7 @@ impl Predictions {
 ///
 /// ```text
 /// D_l = sigma_w^2 D_{l+1} o P_l
-/// E |dL/dW_l|_F^2 = n_{l-1} sum_ab D_l^ab K_{l-1}^ab      E |dL/db_l|^2 = sum_ab D_l^ab
+/// E |dL/dW_l|_F^2 = n_{l-1} sum_ab D_l^ab K_{l-1}^ab      E |dL/db_l|^2 = sum_ab D_l^ab      E |dL/dH_l|_F^2 = sum_a D_l^aa
 /// ```
 ///
 /// # Source
@@ -117,12 +117,29 @@ impl Predictions {
 /// # Ok::<(), gradspectra::spec::SpecError>(())
 /// ```
 pub fn predict(spec: &Spec) -> Predictions {
+    predictions_with(spec, Correlations::Kept)
+}
+
+/// As [`predict`], with the products between different samples of the batch left out of the gradient norms: the nearest mistake
+/// of whoever adds up the samples' squared norms. For negative controls.
+pub fn predict_without_correlations(spec: &Spec) -> Predictions {
+    predictions_with(spec, Correlations::LeftOut)
+}
+
+/// Whether the sum over pairs of samples has its off-diagonal terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Correlations {
+    Kept,
+    LeftOut,
+}
+
+fn predictions_with(spec: &Spec, correlations: Correlations) -> Predictions {
     let forward = ForwardKernels::of(spec);
     let mut predictions = Predictions::default();
     for &quantity in &spec.measure.quantities {
         match quantity {
-            Quantity::GradientNorms | Quantity::BiasGradientNorms => {
-                gradient_norms::predict(spec, quantity, &forward, &mut predictions);
+            Quantity::GradientNorms | Quantity::BiasGradientNorms | Quantity::PreActivationGradientNorms => {
+                gradient_norms::predict(spec, quantity, &forward, correlations, &mut predictions);
             }
             Quantity::PreActivations => pre_activations::predict(&forward, &mut predictions),
             Quantity::BatchCorrelations => batch_correlations::predict(spec, &forward, &mut predictions),
@@ -135,19 +152,21 @@ pub fn predict(spec: &Spec) -> Predictions {
 }
 
 /// Hypotheses that every mean-field prediction shares.
-fn common_hypotheses(spec_biases_are_gaussian: bool) -> Vec<String> {
+fn common_hypotheses(spec: &Spec) -> Vec<String> {
     let mut hypotheses = vec![
         "width to infinity at fixed depth and fixed sigma_w, sigma_b; the gap at finite width is O(depth/width)"
             .to_owned(),
     ];
-    if !spec_biases_are_gaussian {
-        hypotheses.push(
-            "biases enter by their variance: exact for Gaussian biases, else to second order in sigma_b^2/q".to_owned(),
-        );
+    let mut laws = spec.network.blocks.iter().filter_map(|block| block.biases.as_ref());
+    if laws.any(|law| law.ensemble.excess_kurtosis() != 0.0) {
+        hypotheses.push(format!(
+            "biases enter by their variance: exact for Gaussian ones, else right to second order in sigma_b^2/q (withheld above \
+             {LARGEST_BIAS_SHARE})"
+        ));
     }
     hypotheses
 }
 
-fn biases_are_gaussian(spec: &Spec) -> bool {
-    spec.network.blocks.iter().filter_map(|block| block.biases.as_ref()).all(|law| law.ensemble.name() == "gaussian")
-}
+/// Largest sigma_b^2/q at which biases that are not Gaussian are taken for Gaussian: at 0.1 the norms of six tanh layers are off
+/// by less than 0.5 %, at 0.5 by 8 %.
+const LARGEST_BIAS_SHARE: f64 = 0.1;

@@ -3,14 +3,14 @@
 use super::forward::ForwardKernels;
 use super::{Prediction, Predictions};
 use crate::activation::{Activation, SATURATION};
-use crate::mean_field::Kernel;
+use crate::mean_field::{Kernel, reference_scale};
 use crate::spec::{Quantity, Spec};
 use crate::stats::normal_tail;
 
 pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels, predictions: &mut Predictions) {
     for (index, layer) in forward.layers.iter().enumerate() {
-        let scale = layer.q.ln_scale.exp();
         let phi = &*spec.network.blocks[index].activation;
+        let scale = reference_scale(phi, &layer.q);
         let share = |q: f64| -> f64 {
             let shares = Shares::new(phi, (scale * q).sqrt());
             if quantity == Quantity::SaturatedFraction { shares.saturated } else { shares.inactive }

@@ -22,7 +22,9 @@ pub(super) fn title(study: &Study) -> String {
         (_, Some(inactive)) if inactive > 0.005 => {
             format!("Up to {} % of the {name} units of a layer are inactive", significant(100.0 * inactive))
         }
-        (Some(_), Some(_)) => format!("The pre-activations stay where {name} has slope"),
+        (Some(_), Some(_)) if study.densities.iter().all(|layer| layer.density.outside < 0.01) => {
+            format!("The pre-activations stay where {name} has slope")
+        }
         _ => format!("Where the pre-activations fall on {name}"),
     }
 }
@@ -30,7 +32,7 @@ pub(super) fn title(study: &Study) -> String {
 pub(super) fn caption(study: &Study) -> String {
     format!(
         "Above: {} = {} and its derivative, at most {} (dashed). Below: density of the pre-activations h, measured (filled) and \
-         predicted (line: normal with the variance of mean field). Grey: |derivative| below 5 % of its largest value; units \
+         predicted (line: normal with the variance of mean field); a layer that would be hidden behind another is left out. Grey: |derivative| below 5 % of its largest value; units \
          there pass almost no gradient. Look at how much of the density lies in the grey.",
         study.activation.name,
         study.activation.formula,
@@ -50,11 +52,12 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
             (colour, format!("h in layer {}", density.layer), density, rms)
         })
         .collect();
-    let upper = Legend::new(vec![
-        (Symbol::Line, theme::REFERENCE, sheet.name.as_str()),
-        (Symbol::Line, theme::LIMIT, "its derivative"),
-        (Symbol::Band, theme::SHADE, "saturated or inactive"),
-    ]);
+    let mut entries =
+        vec![(Symbol::Line, theme::REFERENCE, sheet.name.as_str()), (Symbol::Line, theme::LIMIT, "its derivative")];
+    if sheet.derivative.iter().any(|slope| slope.abs() < SATURATION * sheet.derivative_sup) {
+        entries.push((Symbol::Band, theme::SHADE, "saturated or inactive"));
+    }
+    let upper = Legend::new(entries);
     let mut entries: Vec<(Symbol, RGBColor, &str)> =
         layers.iter().map(|(colour, label, _, _)| (Symbol::Band, *colour, label.as_str())).collect();
     if layers.iter().any(|layer| layer.3.is_some()) {
@@ -125,7 +128,7 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
 }
 
 /// The densities that can be told apart: a middle layer whose pre-activations are as wide as the last layer's would only hide
-/// it.
+/// it, and one a hundred times narrower would be a needle that flattens the others.
 fn distinct(study: &Study) -> Vec<&LayerDensity> {
     let width = |density: &LayerDensity| {
         study.measurements.get(Quantity::PreActivations, density.layer).and_then(|m| m.log10_rms)
@@ -136,7 +139,10 @@ fn distinct(study: &Study) -> Vec<&LayerDensity> {
         _ => false,
     };
     let first = study.densities.first().map(|density| density.layer);
-    study.densities.iter().filter(|density| Some(density.layer) == first || !hidden(density)).collect()
+    let widest = study.densities.iter().map(|density| density.density.high).fold(0.0, f64::max);
+    let visible = |density: &&LayerDensity| density.density.high * 30.0 > widest;
+    let shown = study.densities.iter().filter(visible);
+    shown.filter(|density| Some(density.layer) == first || !hidden(density)).collect()
 }
 
 /// Grey where the derivative is small.

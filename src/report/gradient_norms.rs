@@ -10,7 +10,12 @@ use crate::study::Study;
 const QUANTITY: Quantity = Quantity::GradientNorms;
 
 pub(super) fn title(study: &Study) -> String {
-    words::finding(study)
+    match study.measured_log10_ratio(QUANTITY) {
+        Some(log10) if study.depth() > 1 => {
+            format!("The weight gradient of layer 1 is {} that of layer {}", words::share(log10), study.depth())
+        }
+        _ => "The weight gradient, layer by layer".to_owned(),
+    }
 }
 
 pub(super) fn caption(study: &Study) -> String {
@@ -28,18 +33,24 @@ pub(super) fn caption(study: &Study) -> String {
         text.push_str(" Rings: PyTorch\u{2019}s own draws of the same network.");
     }
     text.push_str(
-        " Look at the slope: read from right to left it is the factor by which each layer multiplies the gradient on its way \
-         back.",
+        " Look at the slope from right to left: each step is what one layer makes of the gradient, together with the size of the \
+         layer\u{2019}s input and the correlations in the batch.",
     );
-    let lost: Vec<String> = study
-        .measurements
-        .of(QUANTITY)
-        .filter(|m| m.zeros + m.non_finite > 0)
-        .map(|m| format!("layer {}: {} zero, {} not finite of {}", m.layer, m.zeros, m.non_finite, m.trials))
-        .take(6)
-        .collect();
-    if !lost.is_empty() {
-        text.push_str(&format!(" Norms that are exactly zero or not finite: {}.", lost.join("; ")));
+    let lost: Vec<_> = study.measurements.of(QUANTITY).filter(|m| m.zeros + m.non_finite > 0).collect();
+    if let [first, .., last] | [first @ last] = lost[..] {
+        text.push_str(&format!(
+            " In {} of {} layers (layer {}: {} zero and {} not finite of {}; to layer {}: {} and {}) some norms are exactly zero or \
+             not finite: these are left out.",
+            lost.len(),
+            study.depth(),
+            first.layer,
+            first.zeros,
+            first.non_finite,
+            first.trials,
+            last.layer,
+            last.zeros,
+            last.non_finite
+        ));
     }
     text
 }

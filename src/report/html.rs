@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use super::Figure;
 use super::words::{self, significant};
-use crate::claims::{ProfileVerdict, Verdict};
+use crate::claims::{LayerVerdict, ProfileVerdict, Verdict};
 use crate::measure::Measurement;
 use crate::spec::Quantity;
+use crate::stats::Estimate;
 use crate::study::{Judgement, Study};
 
 const STYLE: &str = include_str!("style.css");
@@ -54,14 +55,19 @@ fn header(html: &mut String, study: &Study) {
     };
     if study.depth() > 1 {
         let steps = (study.depth() - 1) as f64;
-        let ratio = |log10: Option<f64>| log10.map_or_else(|| "\u{2013}".to_owned(), words::ratio);
-        item("First to last layer, predicted", &ratio(study.predicted_log10_ratio()));
-        item("measured (rms)", &ratio(study.measured_log10_ratio()));
-        item("measured (typical network)", &ratio(study.typical_log10_ratio()));
+        for (quantity, name) in [(study.signal(), "dL/dh"), (Quantity::GradientNorms, "dL/dW")] {
+            let ratio = |log10: Option<f64>| log10.map_or_else(|| "\u{2013}".to_owned(), words::ratio);
+            if quantity == Quantity::GradientNorms && name == "dL/dh" {
+                continue;
+            }
+            item(&format!("{name}, first to last layer: predicted"), &ratio(study.predicted_log10_ratio(quantity)));
+            item("measured (rms)", &ratio(study.measured_log10_ratio(quantity)));
+            item("typical network", &ratio(study.typical_log10_ratio(quantity)));
+        }
         let factor = |log10: Option<f64>| {
             log10.map_or_else(|| "\u{2013}".to_owned(), |log10| significant(10f64.powf(log10 / steps)))
         };
-        item("Factor per layer, measured", &factor(study.measured_log10_ratio()));
+        item("Factor per layer (dL/dh)", &factor(study.measured_log10_ratio(study.signal())));
     }
     match &study.gradient_verdict {
         Judgement::Judged(profile) => {
@@ -90,31 +96,26 @@ fn verdict_sentence(profile: &ProfileVerdict) -> String {
     if let Some(worst) = profile.worst() {
         let _ = write!(
             text,
-            "extrapolated to infinite width, the measured gradients differ from it by at most {:.4} \u{b1} {:.4} in log10 \
-             (layer {}), where \u{b1}{:.4} is allowed ({}). ",
-            worst.limit.value.abs(),
-            worst.limit.standard_error,
+            "extrapolated to infinite width, the measured gradients differ from it most in layer {}, by {} in log10 (interval {} to {}), where \u{b1}{:.4} is allowed ({}). ",
             worst.layer,
+            minus(worst.limit.value),
+            minus(worst.interval.low),
+            minus(worst.interval.high),
             profile.stated_error,
             profile.resolution
         );
-        let gap = profile.layers.iter().max_by(|a, b| a.gap.value.abs().total_cmp(&b.gap.value.abs()));
-        if let Some(gap) = gap {
+        let own = |layer: &&LayerVerdict| layer.differences.first().map_or(0.0, |difference| difference.value.abs());
+        let gap = profile.layers.iter().max_by(|a, b| own(a).total_cmp(&own(b)));
+        if let Some((gap, difference)) = gap.and_then(|gap| Some((gap, gap.differences.first()?))) {
             let _ = write!(
                 text,
-                "At this network\u{2019}s own width the gap is up to {} % (layer {}), shrinking like 1/width. ",
-                significant(100.0 * (10f64.powf(gap.gap.value) - 1.0).abs()),
-                gap.layer
+                "At this network\u{2019}s own width measurement and prediction differ most in layer {}: by {}. ",
+                gap.layer,
+                percentage(*difference)
             );
         }
-        if profile.verdict == Verdict::Inconclusive {
-            let corrected = worst.interval.high - worst.limit.value;
-            let needed = (corrected / profile.stated_error * 2.0).powi(2);
-            if needed > 1.0 {
-                let _ = write!(text, "About {} times as many trials would decide. ", significant(needed));
-            } else if profile.lack_of_fit_p < 0.001 {
-                text.push_str("The approach to the limit is not linear in 1/width at these widths, so its limit decides nothing. ");
-            }
+        if let Some(reason) = &profile.open {
+            let _ = write!(text, "It is open because {reason}. ");
         }
     }
     for control in &profile.controls {
@@ -123,18 +124,31 @@ fn verdict_sentence(profile: &ProfileVerdict) -> String {
     text
 }
 
+/// Four decimals with a sign.
+fn minus(value: f64) -> String {
+    format!("{value:+.4}").replace('-', "\u{2212}")
+}
+
+/// A difference of decimal logarithms as a percentage with its standard error.
+fn percentage(difference: Estimate) -> String {
+    let percent = 100.0 * (10f64.powf(difference.value) - 1.0);
+    let error = 100.0 * std::f64::consts::LN_10 * difference.standard_error * 10f64.powf(difference.value);
+    let sign = if percent < 0.0 { "\u{2212}" } else { "+" };
+    format!("{sign}{} \u{b1} {} %", significant(percent.abs()), significant(error))
+}
+
 fn layer_table(html: &mut String, study: &Study) {
     html.push_str(
         "<section>\n<h2>Layer by layer</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>layer</th>\
-         <th>predicted rms |dL/dW|</th><th>measured rms (\u{b1} s.e.)</th><th>typical (mean log10 \u{b1} spread)</th>\
-         <th>gap at this width</th><th>verdict in the limit</th><th>rms h: predicted, measured</th>\
+         <th>predicted rms |dL/dW|</th><th>measured rms (\u{b1} s.e.)</th><th>typical |dL/dW| (\u{d7}/\u{f7} spread)</th>\
+         <th>measured against predicted (\u{b1} s.e.)</th><th>verdict in the limit</th><th>rms |dL/dh|: predicted, measured</th><th>rms h: predicted, measured</th>\
          <th>batch correlation: predicted, measured</th><th>saturated</th><th>inactive</th></tr></thead>\n<tbody>\n",
     );
     let rows = shown_rows(study.depth());
     let mut previous = 0;
     for layer in rows {
         if layer > previous + 1 {
-            html.push_str("<tr><td colspan=\"10\">\u{22ee}</td></tr>\n");
+            html.push_str("<tr><td colspan=\"11\">\u{22ee}</td></tr>\n");
         }
         previous = layer;
         html.push_str("<tr>");
@@ -162,7 +176,8 @@ fn shown_rows(depth: usize) -> Vec<usize> {
     rows
 }
 
-fn row(study: &Study, layer: usize) -> [String; 10] {
+fn row(study: &Study, layer: usize) -> [String; 11] {
+    let signal = Quantity::PreActivationGradientNorms;
     let none = || "\u{2013}".to_owned();
     let measured = |quantity| study.measurements.get(quantity, layer);
     let value = |measurement: Option<&Measurement>| {
@@ -175,6 +190,9 @@ fn row(study: &Study, layer: usize) -> [String; 10] {
         Judgement::Judged(profile) => profile.layers.iter().find(|l| l.layer == layer),
         Judgement::Withheld(_) => None,
     };
+    let correlation = measured(Quantity::BatchCorrelations).and_then(|m| Some((m.value?, m.standard_error?)));
+    let correlation = correlation
+        .map_or_else(none, |(value, error)| format!("{value:.4} \u{b1} {error:.4}").replace('-', "\u{2212}"));
     let share = |quantity| {
         measured(quantity).and_then(|m| m.value).map_or_else(none, |share| format!("{:.1} %", 100.0 * share))
     };
@@ -192,15 +210,21 @@ fn row(study: &Study, layer: usize) -> [String; 10] {
             };
             format!("{}{relative}{lost}", number(m.value, m.log10_rms))
         }),
-        gradient
-            .and_then(|m| Some((m.log10_mean?, m.log10_standard_deviation?)))
-            .map_or_else(none, |(mean, spread)| format!("{mean:.3} \u{b1} {spread:.3}").replace('-', "\u{2212}")),
-        verdict.map_or_else(none, |l| {
-            format!("{:+.1} %", 100.0 * (10f64.powf(l.gap.value) - 1.0)).replace('-', "\u{2212}")
-        }),
+        gradient.and_then(|m| Some((m.log10_mean?, m.log10_standard_deviation?))).map_or_else(
+            none,
+            |(mean, spread)| {
+                format!(
+                    "{} \u{d7}/\u{f7} {}",
+                    number(Some(10f64.powf(mean)).filter(|v| *v > 0.0 && v.is_finite()), Some(mean)),
+                    significant(10f64.powf(spread))
+                )
+            },
+        ),
+        verdict.and_then(|l| l.differences.first()).map_or_else(none, |difference| percentage(*difference)),
         verdict.map_or_else(none, |l| format!("<span class=\"{0}\">{0}</span>", l.verdict)),
+        format!("{}, {}", predicted(signal), value(measured(signal))),
         format!("{}, {}", predicted(Quantity::PreActivations), value(measured(Quantity::PreActivations))),
-        format!("{}, {}", predicted(Quantity::BatchCorrelations), value(measured(Quantity::BatchCorrelations))),
+        format!("{}, {}", predicted(Quantity::BatchCorrelations), correlation),
         share(Quantity::SaturatedFraction),
         share(Quantity::InactiveFraction),
     ]
@@ -287,22 +311,21 @@ fn withheld(html: &mut String, study: &Study) {
 }
 
 fn understanding(html: &mut String, study: &Study) {
-    let _ = write!(
-        html,
-        include_str!("understanding.html"),
-        trials = study.trials,
-        version = escape(&study.version),
-        blas = escape(&study.blas_core)
-    );
-    let hypotheses = study.predictions.of(Quantity::GradientNorms).next();
-    if let Some(prediction) = hypotheses {
+    let _ = write!(html, include_str!("understanding.html"), trials = study.trials);
+    if let Some(prediction) = study.predictions.of(Quantity::GradientNorms).next() {
         html.push_str("<h3>Hypotheses of the gradient prediction</h3>\n<ul>\n");
         for hypothesis in &prediction.hypotheses {
             let _ = writeln!(html, "<li>{}.</li>", escape(hypothesis));
         }
         let _ = write!(html, "</ul>\n<p class=\"note\">Source: {}.</p>\n", escape(&prediction.source));
     }
-    html.push_str("</section>\n");
+    let _ = write!(
+        html,
+        "<p class=\"note\">Made by gradspectra {} (BLAS kernel {}). The figures are also files beside this page; \
+         <code>gradspectra report data.json</code> renders it again without recomputing.</p>\n</section>\n",
+        escape(&study.version),
+        escape(&study.blas_core)
+    );
 }
 
 /// The SVG as part of the page: scales with it, and says what it is to a reader who cannot see it.

@@ -232,16 +232,24 @@ impl Axis {
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(rough);
         let decimals = (-step.log10().floor()).max(0.0) as usize;
+        let plain = (1e-3..1e6).contains(&low.abs().max(high.abs()));
         let first = (low / step).ceil() as i64;
         let last = (high / step).floor() as i64;
-        let label = |at: f64| format!("{at:.decimals$}").replace('-', "\u{2212}");
+        let label = |at: f64| {
+            let text = if plain || at == 0.0 { format!("{at:.decimals$}") } else { format!("{at:.1e}") };
+            if at == 0.0 && !plain { "0".to_owned() } else { text.replace('-', "\u{2212}") }
+        };
         Self { low, high, ticks: (first..=last).map(|k| k as f64 * step).map(|at| (at, label(at + 0.0))).collect() }
     }
 
     /// An axis over whole numbers `first..=last`, with half a unit of room.
     pub fn whole(first: usize, last: usize) -> Self {
-        let step = ((last - first) / 12 + 1).max(1);
-        let ticks = (first..=last).filter(|k| *k == first || k % step == 0).map(|k| (k as f64, k.to_string()));
+        let rough = (last - first) / 12 + 1;
+        let steps = (0..).flat_map(|power| [1, 2, 5].map(|digit| digit * 10usize.pow(power)));
+        let step = steps.into_iter().find(|step| *step >= rough).unwrap_or(rough);
+        let ticks = (first..=last)
+            .filter(|k| k % step == 0 || (*k == first && step > 2 * first))
+            .map(|k| (k as f64, k.to_string()));
         Self { low: first as f64 - 0.5, high: last as f64 + 0.5, ticks: ticks.collect() }
     }
 

@@ -22,12 +22,12 @@ fn profile(study: &Study) -> Option<&ProfileVerdict> {
 pub(super) fn title(study: &Study) -> String {
     match profile(study).map(|profile| profile.verdict) {
         Some(Verdict::Confirmed) => {
-            "As the network widens, the measured gradients converge to the prediction".to_owned()
+            "Extrapolated to infinite width, the measured gradients meet the prediction".to_owned()
         }
         Some(Verdict::Refuted) => {
-            "As the network widens, the measured gradients do not converge to the prediction".to_owned()
+            "Extrapolated to infinite width, the measured gradients miss the prediction".to_owned()
         }
-        _ => "Too few networks to tell whether the measured gradients converge to the prediction".to_owned(),
+        _ => "Whether the measured gradients meet the prediction at infinite width is open".to_owned(),
     }
 }
 
@@ -52,9 +52,10 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let labels: Vec<String> = chosen.iter().map(|layer| format!("layer {}", layer.layer)).collect();
     let mut entries: Vec<(Symbol, RGBColor, &str)> =
         labels.iter().zip(&chosen).map(|(label, layer)| (Symbol::Point, colour(layer), label.as_str())).collect();
+    entries.push((Symbol::Line, theme::PREDICTION, "prediction"));
     entries.push((Symbol::Band, theme::LIMIT, "allowed error in the limit"));
 
-    let furthest = profile.widths.iter().map(|(factor, _)| 1.0 / factor).fold(1.0, f64::max);
+    let furthest = profile.widths.iter().map(|width| 1.0 / width.factor).fold(1.0, f64::max);
     let reach = |estimate: &Estimate| {
         [estimate.value - 3.0 * estimate.standard_error, estimate.value + 3.0 * estimate.standard_error]
     };
@@ -65,7 +66,7 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let (low, high) = theme::padded_span(values, 0.08, 1e-6).unwrap_or((-1.0, 1.0));
     let legend = Legend::new(entries);
     let mut ticks: Vec<(f64, String)> =
-        profile.widths.iter().map(|(factor, _)| (1.0 / factor, width_label(study, *factor))).collect();
+        profile.widths.iter().map(|width| (1.0 / width.factor, width_label(study, width.factor))).collect();
     ticks.push((0.0, "\u{221e}".to_owned()));
     theme::svg(theme::TITLE_HEIGHT + legend.height() + 400, &title(study), |area| {
         let (top, plot) = area.split_vertically(legend.height() * theme::UNIT);
@@ -88,7 +89,7 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
             let points = profile
                 .widths
                 .iter()
-                .map(|(factor, _)| 1.0 / factor)
+                .map(|width| 1.0 / width.factor)
                 .zip(&layer.differences)
                 .chain([(0.0, &layer.limit)]);
             for (x, estimate) in points {

@@ -1,5 +1,7 @@
 //! Numbers and findings in words, for titles, captions and the page.
 
+use crate::measure::Measurement;
+use crate::spec::{Precision, Quantity};
 use crate::study::{Regime, Study};
 
 /// A ratio given by its log10: as a percentage or a factor near one, as a power of ten far from it.
@@ -15,6 +17,12 @@ pub(super) fn ratio(log10: f64) -> String {
     }
 }
 
+/// The same, to be followed by \u201cthat of\u201d.
+pub(super) fn share(log10: f64) -> String {
+    let text = ratio(log10);
+    if text.ends_with("times") { text } else { format!("{text} of") }
+}
+
 /// Three significant digits.
 pub(super) fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
@@ -27,24 +35,46 @@ pub(super) fn significant(value: f64) -> String {
 /// What happens to the gradient, in one sentence.
 pub fn finding(study: &Study) -> String {
     let depth = study.depth();
-    if depth == 1 {
-        return "A single layer: there is no way back on which a gradient could change".to_owned();
-    }
-    let log10 = study.measured_log10_ratio();
-    match (study.regime(), log10) {
-        (Regime::Vanishes, Some(log10)) => {
-            format!("The gradient vanishes: layer 1 keeps {} of layer {depth}\u{2019}s", ratio(log10))
+    let signal = study.signal();
+    let name = if signal == Quantity::GradientNorms { "dL/dW" } else { "dL/dh" };
+    let log10 = study.measured_log10_ratio(signal).unwrap_or(0.0);
+    match study.regime() {
+        Regime::NotMeasured => "No gradient was measured".to_owned(),
+        Regime::Lost => lost(study, signal),
+        _ if depth == 1 => "A single layer: there is no way back on which a gradient could change".to_owned(),
+        Regime::Vanishes => {
+            format!("The gradient vanishes: {name} reaches layer 1 with {} of its size in layer {depth}", ratio(log10))
         }
-        (Regime::Explodes, Some(log10)) => {
-            format!("The gradient explodes: layer 1 has {} layer {depth}\u{2019}s", ratio(log10))
+        Regime::Explodes => {
+            format!("The gradient explodes: {name} reaches layer 1 with {} its size in layer {depth}", ratio(log10))
         }
-        (Regime::Holds, Some(log10)) => {
-            format!("The gradient holds: layer 1 has {} layer {depth}\u{2019}s", factor(log10))
+        Regime::Holds => {
+            let times = significant(10f64.powf(log10));
+            format!("The gradient holds: {name} reaches layer 1 with {times} times its size in layer {depth}")
         }
-        _ => "The gradient is lost: no finite, non-zero norm was measured at one end".to_owned(),
     }
 }
 
-fn factor(log10: f64) -> String {
-    format!("{} times", significant(10f64.powf(log10)))
+/// Where the gradient has left the number format.
+fn lost(study: &Study, signal: Quantity) -> String {
+    let format = match study.precision {
+        Precision::F64 => "f64",
+        Precision::F32 => "f32",
+    };
+    let layers = |count: fn(&Measurement) -> usize| {
+        let hit: Vec<usize> =
+            study.measurements.of(signal).filter(|m| 2 * count(m) > m.trials).map(|m| m.layer).collect();
+        match hit[..] {
+            [] => None,
+            [only] => Some(format!("in layer {only}")),
+            [first, .., last] => Some(format!("in layers {first} to {last}")),
+        }
+    };
+    let overflow = layers(|m| m.non_finite);
+    let underflow = layers(|m| m.zeros);
+    match (overflow, underflow) {
+        (Some(place), _) => format!("The gradient overflows {format}: it is not finite {place}"),
+        (None, Some(place)) => format!("The gradient underflows {format}: it is exactly zero {place}"),
+        (None, None) => format!("The gradient is lost in {format}: too few networks keep a finite, non-zero one"),
+    }
 }

@@ -43,7 +43,7 @@ impl Registered for Preset {
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "he",
-        aliases: &["kaiming"],
+        aliases: &[],
         formula: "variance 2/fan_in, Gaussian (He et al. 2015)",
         std: |fan_in, _| (2.0 / fan_in).sqrt(),
         ensemble: || Arc::new(Gaussian),

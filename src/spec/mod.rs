@@ -167,6 +167,9 @@ pub struct LayerDescription {
     pub sigma_b: f64,
 }
 
+/// Bytes of a specification file at most.
+const LARGEST_FILE: u64 = 16 << 20;
+
 impl Spec {
     /// A built-in specification by name, or a TOML file.
     ///
@@ -182,7 +185,14 @@ impl Spec {
         if !looks_like_a_file {
             return Err(SpecError::unknown_builtin(name_or_path));
         }
-        let text = std::fs::read_to_string(&path).map_err(|source| SpecError::Read { file: path.clone(), source })?;
+        let read = |source| SpecError::Read { file: path.clone(), source };
+        let metadata = std::fs::metadata(&path).map_err(read)?;
+        // A device or a pipe has no end, or blocks until somebody writes to it.
+        if !metadata.is_file() || metadata.len() > LARGEST_FILE {
+            let problem = "a specification is a regular file of at most 16 MB in TOML";
+            return Err(read(std::io::Error::other(problem)));
+        }
+        let text = std::fs::read_to_string(&path).map_err(read)?;
         Self::parse(&text, &path)
     }
 
@@ -198,7 +208,7 @@ impl Spec {
 
     /// The same network `factor` times as wide, at the same sigma_w and sigma_b in every layer: the family along which
     /// mean field is the limit. Widths are rounded, and at least 1. Random inputs widen with the network; given inputs keep
-    /// their size, as the first layer is exactly Gaussian for them at any size.
+    /// their size: Gaussian weights make the first layer exactly Gaussian for them, whatever the width.
     pub fn resized(&self, factor: f64) -> Self {
         let scale = |width: usize| ((width as f64 * factor).round() as usize).max(1);
         let mut other = self.clone();
@@ -214,11 +224,6 @@ impl Spec {
             fan_in = block.fan_out;
         }
         other
-    }
-
-    /// The width of the narrowest layer, inputs and readout included.
-    pub fn narrowest(&self) -> usize {
-        self.network.blocks.iter().map(|block| block.fan_out).fold(self.network.input, usize::min)
     }
 
     /// The same network with every sigma_w multiplied by `factor`: the nearest mistake of whoever sets it.

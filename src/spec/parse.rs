@@ -33,7 +33,10 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
     }
     let name = match root.get("name") {
         Some(value) => checked_name(&value)?,
-        None => file.file_stem().map_or_else(|| "unnamed".to_owned(), |stem| stem.to_string_lossy().into_owned()),
+        None => {
+            let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            stem.filter(|stem| is_a_name(stem)).unwrap_or_else(|| "unnamed".to_owned())
+        }
     };
     let seed = root.get("seed").map_or(Ok(1), |value| value.integer(0, i64::MAX as u64))?;
     let network = network(&root.require("network", "")?.table()?)?;
@@ -55,15 +58,18 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
 /// The name becomes a directory: no separators, no surprises.
 fn checked_name(value: &Value<'_>) -> Result<String, SpecError> {
     let name = value.string()?;
-    let fits = name.len() <= 100
-        && name.starts_with(|c: char| c.is_alphanumeric())
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' '));
-    if fits {
+    if is_a_name(name) {
         Ok(name.to_owned())
     } else {
         Err(value
             .wrong("must be at most 100 letters, digits, `-`, `_`, `.` and blanks, and begin with a letter or digit"))
     }
+}
+
+fn is_a_name(text: &str) -> bool {
+    text.len() <= 100
+        && text.starts_with(|c: char| c.is_alphanumeric())
+        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' '))
 }
 
 fn network(table: &Table<'_>) -> Result<NetworkSpec, SpecError> {

@@ -10,6 +10,9 @@ pub enum Quantity {
     GradientNorms,
     /// Euclidean norm of dL/db_l.
     BiasGradientNorms,
+    /// Frobenius norm of dL/dH_l, the gradient with respect to the pre-activations of the whole batch: the signal that backprop
+    /// carries from layer to layer, before it meets the activations in dL/dW_l.
+    PreActivationGradientNorms,
     /// Root mean square of the pre-activations h_l over units and samples.
     PreActivations,
     /// Mean of h_l^a . h_l^b over pairs of samples, divided by the mean of |h_l^a|^2.
@@ -22,9 +25,10 @@ pub enum Quantity {
 
 impl Quantity {
     /// Every quantity.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::GradientNorms,
         Self::BiasGradientNorms,
+        Self::PreActivationGradientNorms,
         Self::PreActivations,
         Self::BatchCorrelations,
         Self::SaturatedFraction,
@@ -36,6 +40,7 @@ impl Quantity {
         match self {
             Self::GradientNorms => "gradient_norms",
             Self::BiasGradientNorms => "bias_gradient_norms",
+            Self::PreActivationGradientNorms => "pre_activation_gradient_norms",
             Self::PreActivations => "pre_activations",
             Self::BatchCorrelations => "batch_correlations",
             Self::SaturatedFraction => "saturated_fraction",
@@ -43,8 +48,13 @@ impl Quantity {
         }
     }
 
+    /// Whether it is the norm of a gradient: then it takes a backward pass.
+    pub fn is_gradient(self) -> bool {
+        matches!(self, Self::GradientNorms | Self::BiasGradientNorms | Self::PreActivationGradientNorms)
+    }
+
     /// Whether it is positive and spans decades: then it is reported by its logarithm.
     pub fn is_logarithmic(self) -> bool {
-        matches!(self, Self::GradientNorms | Self::BiasGradientNorms | Self::PreActivations)
+        self.is_gradient() || self == Self::PreActivations
     }
 }

@@ -1,7 +1,7 @@
 //! Estimates and intervals.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Normal};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// A number that came out of a finite sample, with its standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,15 @@ pub fn normal_quantile(probability: f64) -> f64 {
     Normal::standard().inverse_cdf(probability)
 }
 
+/// Quantile of Student's t distribution; of the normal distribution for 10,000 degrees of freedom and more, where the two agree
+/// to 1e-4.
+pub fn student_quantile(probability: f64, degrees_of_freedom: f64) -> f64 {
+    if degrees_of_freedom >= 1e4 {
+        return normal_quantile(probability);
+    }
+    StudentsT::new(0.0, 1.0, degrees_of_freedom).map_or(f64::INFINITY, |law| law.inverse_cdf(probability))
+}
+
 /// P(Z > z) for a standard normal Z.
 pub fn normal_tail(z: f64) -> f64 {
     0.5 * libm::erfc(z * std::f64::consts::FRAC_1_SQRT_2)
@@ -76,6 +85,9 @@ mod tests {
     fn intervals_use_the_normal_quantile() {
         let interval = Estimate { value: 1.0, standard_error: 2.0 }.interval(0.99);
         assert!((interval.high - 1.0 - 2.0 * 2.575_829_303_548_9).abs() < 1e-9);
+        // Table values.
+        assert!((student_quantile(0.995, 29.0) - 2.756_386).abs() < 1e-5);
+        assert!((student_quantile(0.995, 9_999.0) - normal_quantile(0.995)).abs() < 1e-3);
         assert!((normal_tail(1.959_963_984_540_054) - 0.025).abs() < 1e-12);
     }
 }

@@ -19,7 +19,7 @@ pub struct LogSummary {
     pub zeros: usize,
     /// Infinities and NaN.
     pub non_finite: usize,
-    /// log10 of the root mean square over the finite values, zeros included; its standard error by the delta method.
+    /// log10 of the root mean square, zeros included, conditional on being finite; its standard error by the delta method.
     pub log10_rms: Option<Estimate>,
     /// Mean of log10 over the values that are neither zero nor non-finite.
     pub log10_mean: Option<Estimate>,

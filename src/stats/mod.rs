@@ -12,7 +12,7 @@ mod log_sample;
 mod seed;
 
 pub use density::{Density, Histogram};
-pub use estimate::{Estimate, Interval, normal_quantile, normal_tail};
+pub use estimate::{Estimate, Interval, normal_quantile, normal_tail, student_quantile};
 pub use extrapolation::{Extrapolation, ExtrapolationError, extrapolate};
 pub use log_sample::{LogSample, LogSummary};
 pub use seed::Stream;

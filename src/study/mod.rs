@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 pub use activation_sheet::ActivationSheet;
 pub use reference::{Reference, ReferenceLayer};
 
-use crate::claims::{ClaimError, ProfileVerdict, judge_measured};
+use crate::claims::{ClaimError, LayerVerdict, ProfileVerdict, judge_measured};
 use crate::linalg::blas_core;
-use crate::measure::{LayerDensity, MeasureError, Measurements, Progress, measure, pre_activation_densities};
+use crate::measure::{
+    LayerDensity, MeasureError, Measurement, Measurements, Progress, measure, pre_activation_densities,
+};
 use crate::predict::{Predictions, predict};
 use crate::spec::{LayerDescription, Loss, Precision, Quantity, Spec};
 
@@ -20,6 +22,9 @@ const FORMAT: &str = "gradspectra study 1";
 
 /// Networks drawn for the densities of the pre-activations.
 const DENSITY_TRIALS: usize = 200;
+
+/// log10 of anything that a network of the largest depth can show.
+const LARGEST_LOG10: f64 = 1e9;
 
 /// Level of the verdict on the gradient profile.
 const LEVEL: f64 = 0.99;
@@ -79,6 +84,9 @@ pub enum StudyError {
     /// Not JSON, or JSON of another shape.
     #[error("not a saved study: {0}")]
     Json(#[from] serde_json::Error),
+    /// A study with a hole in it.
+    #[error("not a saved study: {0}")]
+    Content(&'static str),
     /// Another layout.
     #[error(
         "this is `{found}`, but this program reads `{FORMAT}`: render it with the version that made it, or run the study again"
@@ -92,14 +100,16 @@ pub enum StudyError {
 /// How the gradient changes from the last layer to the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Regime {
-    /// Smaller in the first layer than in the last, by more than a factor of two.
+    /// Smaller in the first layer than in the last.
     Vanishes,
-    /// Within a factor of two.
+    /// About the same in both.
     Holds,
-    /// Larger by more than a factor of two.
+    /// Larger in the first layer than in the last.
     Explodes,
-    /// Not decidable: exact zeros or non-finite values only.
+    /// In some layer exactly zero or not finite in most networks.
     Lost,
+    /// The specification did not ask for gradients.
+    NotMeasured,
 }
 
 impl Study {
@@ -111,11 +121,14 @@ impl Study {
     pub fn run(spec: &Spec, progress: &dyn Progress) -> Result<Self, MeasureError> {
         let predictions = predict(spec);
         let measurements = measure(spec, "study", progress)?;
-        let judged = judge_measured(spec, Quantity::GradientNorms, LEVEL, Some(&measurements), progress);
-        let gradient_verdict = match judged {
-            Ok(verdict) => Judgement::Judged(verdict),
-            Err(ClaimError::Measure(error)) => return Err(error),
-            Err(reason) => Judgement::Withheld(reason.to_string()),
+        let gradient_verdict = if spec.measure.quantities.contains(&Quantity::GradientNorms) {
+            match judge_measured(spec, Quantity::GradientNorms, LEVEL, &measurements, progress) {
+                Ok(verdict) => Judgement::Judged(verdict),
+                Err(ClaimError::Measure(error @ MeasureError::Interrupted)) => return Err(error),
+                Err(reason) => Judgement::Withheld(reason.to_string()),
+            }
+        } else {
+            Judgement::Withheld("gradient norms are not among the specification's quantities".to_owned())
         };
         let main_activation = &spec.network.blocks[0].activation;
         let with_it: Vec<usize> = (1..=spec.network.blocks.len())
@@ -125,7 +138,7 @@ impl Study {
         shown.dedup();
         let densities =
             pre_activation_densities(spec, &shown, spec.measure.trials.min(DENSITY_TRIALS), "densities", progress)?;
-        let reach = densities.iter().map(|layer| layer.density.high).fold(4.0, f64::max);
+        let reach = densities.iter().map(|layer| layer.density.high).fold(0.0, f64::max);
         Ok(Self {
             format: FORMAT.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -161,7 +174,53 @@ impl Study {
         if header.format != FORMAT {
             return Err(StudyError::Format { found: header.format });
         }
-        Ok(serde_json::from_str(text)?)
+        let study: Self = serde_json::from_str(text)?;
+        study.check().map_err(StudyError::Content)?;
+        Ok(study)
+    }
+
+    /// What the figures take for granted and a file from outside may not hold.
+    fn check(&self) -> Result<(), &'static str> {
+        let sheet = &self.activation;
+        let increasing = |x: &[f64]| x.len() >= 2 && x.windows(2).all(|pair| pair[0] < pair[1]);
+        let moderate = |value: f64| value.abs() <= LARGEST_LOG10;
+        let measured = self.measurements.measurements.iter().flat_map(|m| {
+            let logs = [m.log10_rms, m.log10_mean, m.log10_standard_deviation, m.standard_error];
+            logs.into_iter().flatten().chain(m.log10_quantiles.into_iter().flatten())
+        });
+        let predicted = self.predictions.predictions.iter().filter_map(|p| p.log10_rms);
+        let reference = self.reference.iter().flat_map(|reference| reference.layers.iter().map(|l| l.log10_rms));
+        if self.layers.is_empty() {
+            return Err("it has no layers");
+        }
+        if !measured.chain(predicted).chain(reference).all(moderate) {
+            return Err("a logarithm is beyond any depth");
+        }
+        let sampled = sheet.value.len() == sheet.x.len() && sheet.derivative.len() == sheet.x.len();
+        let finite = |values: &[f64]| values.iter().all(|&value| moderate(value));
+        if !increasing(&sheet.x) || !sampled || !finite(&sheet.x) || !finite(&sheet.value) || !finite(&sheet.derivative)
+        {
+            return Err("its activation is not sampled on an increasing grid");
+        }
+        let well_formed = |layer: &LayerDensity| {
+            let density = &layer.density;
+            density.low < density.high && !density.values.is_empty() && finite(&density.values)
+        };
+        if !self.densities.iter().all(well_formed) {
+            return Err("a density has no cells");
+        }
+        if let Judgement::Judged(profile) = &self.gradient_verdict {
+            let complete = |layer: &LayerVerdict| {
+                let numbers = layer.differences.iter().chain([&layer.gap, &layer.limit]);
+                layer.differences.len() == profile.widths.len()
+                    && numbers.flat_map(|e| [e.value, e.standard_error]).all(moderate)
+            };
+            let widths = profile.widths.iter().all(|width| width.factor > 1e-6 && width.factor < 1e6);
+            if profile.layers.is_empty() || !widths || !profile.layers.iter().all(complete) {
+                return Err("its verdict has no complete layers");
+            }
+        }
+        Ok(())
     }
 
     /// The study as JSON text.
@@ -176,31 +235,55 @@ impl Study {
         self.layers.len()
     }
 
-    /// log10 of the ratio of the first to the last layer's root-mean-square weight gradient, as measured.
-    pub fn measured_log10_ratio(&self) -> Option<f64> {
-        let at = |layer| self.measurements.get(Quantity::GradientNorms, layer)?.log10_rms;
+    /// log10 of the ratio of the first to the last layer's root mean square, as measured.
+    pub fn measured_log10_ratio(&self, quantity: Quantity) -> Option<f64> {
+        let at = |layer| self.measurements.get(quantity, layer)?.log10_rms;
         Some(at(1)? - at(self.depth())?)
     }
 
     /// The same as predicted.
-    pub fn predicted_log10_ratio(&self) -> Option<f64> {
-        let at = |layer| self.predictions.get(Quantity::GradientNorms, layer)?.log10_rms;
+    pub fn predicted_log10_ratio(&self, quantity: Quantity) -> Option<f64> {
+        let at = |layer| self.predictions.get(quantity, layer)?.log10_rms;
         Some(at(1)? - at(self.depth())?)
     }
 
     /// Mean over trials of log10 of the same ratio: the typical network.
-    pub fn typical_log10_ratio(&self) -> Option<f64> {
-        let at = |layer| self.measurements.get(Quantity::GradientNorms, layer)?.log10_mean;
+    pub fn typical_log10_ratio(&self, quantity: Quantity) -> Option<f64> {
+        let at = |layer| self.measurements.get(quantity, layer)?.log10_mean;
         Some(at(1)? - at(self.depth())?)
     }
 
-    /// What happens to the gradient, as measured.
+    /// The quantity by which the regime is told: the gradient with respect to the pre-activations, which backprop carries from
+    /// layer to layer (a weight gradient also has the size of the layer's input in it); the weight gradient if only that was
+    /// measured.
+    pub fn signal(&self) -> Quantity {
+        let measured = |quantity: &Quantity| self.measurements.of(*quantity).next().is_some();
+        let candidates = [Quantity::PreActivationGradientNorms, Quantity::GradientNorms];
+        candidates.into_iter().find(measured).unwrap_or(Quantity::PreActivationGradientNorms)
+    }
+
+    /// What happens to the gradient on its way back, as measured.
+    ///
+    /// It holds if the first layer's is within a factor of two of the last layer's, or within a decade at less than 10 % a
+    /// layer.
     pub fn regime(&self) -> Regime {
-        match self.measured_log10_ratio() {
-            None => Regime::Lost,
-            Some(ratio) if ratio < -std::f64::consts::LOG10_2 => Regime::Vanishes,
-            Some(ratio) if ratio > std::f64::consts::LOG10_2 => Regime::Explodes,
-            Some(_) => Regime::Holds,
+        let signal = self.signal();
+        if self.measurements.of(signal).next().is_none() {
+            return Regime::NotMeasured;
+        }
+        let lost = |m: &Measurement| m.log10_rms.is_none() || 2 * (m.zeros + m.non_finite) > m.trials;
+        let Some(ratio) = self.measured_log10_ratio(signal) else { return Regime::Lost };
+        if self.measurements.of(signal).any(lost) {
+            return Regime::Lost;
+        }
+        let per_layer = ratio.abs() / (self.depth() - 1).max(1) as f64;
+        let slow = per_layer < 1.1f64.log10() && ratio.abs() < 1.0;
+        if ratio.abs() < std::f64::consts::LOG10_2 || slow {
+            Regime::Holds
+        } else if ratio < 0.0 {
+            Regime::Vanishes
+        } else {
+            Regime::Explodes
         }
     }
 }

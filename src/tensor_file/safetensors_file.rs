@@ -57,7 +57,7 @@ pub enum TensorFileError {
         dtype: String,
     },
     /// NaN or an infinity among the entries.
-    #[error("{}: tensor `{tensor}` holds {value} at flat index {index}; the weights must be finite", file.display())]
+    #[error("{}: tensor `{tensor}` holds {value} at flat index {index}; every value must be finite", file.display())]
     NotFinite {
         /// The file.
         file: PathBuf,
@@ -77,7 +77,12 @@ pub enum TensorFileError {
 /// [`TensorFileError`]: a missing or unreadable file, a header that is truncated or disagrees with the bytes, a type other
 /// than F16, BF16, F32, F64, an entry that is NaN or infinite.
 pub fn read_safetensors(file: &Path) -> Result<Vec<Tensor>, TensorFileError> {
-    let bytes = std::fs::read(file).map_err(|source| TensorFileError::Io { file: file.to_owned(), source })?;
+    let io = |source| TensorFileError::Io { file: file.to_owned(), source };
+    // A device or a pipe has no end, or blocks until somebody writes to it.
+    if !std::fs::metadata(file).map_err(io)?.is_file() {
+        return Err(io(std::io::Error::other("not a regular file")));
+    }
+    let bytes = std::fs::read(file).map_err(io)?;
     let parsed = SafeTensors::deserialize(&bytes)
         .map_err(|error| TensorFileError::Format { file: file.to_owned(), reason: error.to_string() })?;
     let mut tensors = Vec::new();

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the build needs and the system lacks: OpenBLAS (with its LAPACK), a C linker, and Rust when there is none.
-# Runs with or without root; uses the system's own package manager.
+# Installs what the build needs and the system lacks: OpenBLAS (with its LAPACK) and a C linker; says how to get Rust when there is
+# none. Runs with or without root; uses the system's own package manager.
 set -eu
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -42,6 +42,7 @@ install_packages() {
     elif command -v pacman >/dev/null 2>&1; then
         as_root pacman -S --needed --noconfirm openblas gcc >&2
     elif command -v brew >/dev/null 2>&1; then
+        has_linker || { say "no C compiler: run xcode-select --install, then this again"; exit 1; }
         brew install -q openblas >&2
     else
         say "no known package manager (apt-get, dnf, pacman, brew): install OpenBLAS yourself, or set OPENBLAS_LIB_DIR"
@@ -52,6 +53,7 @@ install_packages() {
 if ! has_openblas || ! has_linker; then
     say "installing OpenBLAS"
     install_packages
+    has_linker || { say "there is still no C compiler (cc): install one with the system's package manager"; exit 1; }
     has_openblas || { say "OpenBLAS is still not found: set OPENBLAS_LIB_DIR to the directory that holds libopenblas"; exit 1; }
 fi
 

@@ -52,6 +52,10 @@
 
 #![deny(missing_docs)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod activation;
 pub mod claims;
 pub mod cli;

@@ -278,7 +278,6 @@ fn bad_input_gets_one_clear_line() {
         vec!["report", "missing.json"],
         vec!["report", "file.json"],
         vec!["backprop", model, "--activation", "sigmoid", "--targets", model],
-        vec!["backprop", model, "--activation", "sigmoid", "--batch", "1000000"],
         vec!["measure", "lesson", "--trials", "1"],
         vec!["measure", "lesson", "--seed", "-1"],
         vec!["measure", "lesson", "--threads", "0"],

@@ -19,7 +19,8 @@ impl OutputDirectory {
         let here = Path::new(".");
         let mut ancestors = path.ancestors().map(|above| if above.as_os_str().is_empty() { here } else { above });
         let existing = ancestors.find(|above| above.symlink_metadata().is_ok()).unwrap_or(here);
-        NamedTempFile::new_in(existing).with_context(problem)?;
+        // The name of the temporary file is nobody's business: the kind of the error says enough.
+        NamedTempFile::new_in(existing).map_err(|error| std::io::Error::from(error.kind())).with_context(problem)?;
         Ok(Self { path: path.to_owned() })
     }
 

@@ -134,7 +134,7 @@ fn percentage(difference: Estimate) -> String {
     let percent = 100.0 * (10f64.powf(difference.value) - 1.0);
     let error = 100.0 * std::f64::consts::LN_10 * difference.standard_error * 10f64.powf(difference.value);
     let sign = if percent < 0.0 { "\u{2212}" } else { "+" };
-    format!("{sign}{} \u{b1} {} %", significant(percent.abs()), significant(error))
+    format!("{sign}{:.1} \u{b1} {:.1} %", percent.abs(), error)
 }
 
 fn layer_table(html: &mut String, study: &Study) {
@@ -144,13 +144,7 @@ fn layer_table(html: &mut String, study: &Study) {
          <th>measured against predicted (\u{b1} s.e.)</th><th>verdict in the limit</th><th>rms |dL/dh|: predicted, measured</th><th>rms h: predicted, measured</th>\
          <th>batch correlation: predicted, measured</th><th>saturated</th><th>inactive</th></tr></thead>\n<tbody>\n",
     );
-    let rows = shown_rows(study.depth());
-    let mut previous = 0;
-    for layer in rows {
-        if layer > previous + 1 {
-            html.push_str("<tr><td colspan=\"11\">\u{22ee}</td></tr>\n");
-        }
-        previous = layer;
+    for layer in shown_rows(study.depth()) {
         html.push_str("<tr>");
         for cell in row(study, layer) {
             let _ = write!(html, "<td>{cell}</td>");
@@ -159,12 +153,12 @@ fn layer_table(html: &mut String, study: &Study) {
     }
     html.push_str("</tbody>\n</table></div>\n");
     if study.depth() > MAX_ROWS {
-        html.push_str("<p class=\"note\">Layers are thinned out here; data.json has them all.</p>\n");
+        html.push_str("<p class=\"note\">One layer in several is shown here; data.json has them all.</p>\n");
     }
     html.push_str("</section>\n");
 }
 
-const MAX_ROWS: usize = 60;
+const MAX_ROWS: usize = 100;
 
 /// All layers of a network of usual depth, a regular selection with both ends of a deeper one.
 fn shown_rows(depth: usize) -> Vec<usize> {

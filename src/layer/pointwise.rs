@@ -1,6 +1,7 @@
 //! Activation layer: `X = phi(H)` entry by entry. Its mean-field map is [`crate::mean_field::activation_maps`].
 
 use nalgebra::DMatrix;
+use rayon::prelude::*;
 
 use crate::activation::Activation;
 use crate::linalg::Real;
@@ -15,13 +16,28 @@ pub fn forward<T: Real>(
     output: &mut DMatrix<T>,
     slope: &mut DMatrix<T>,
 ) {
-    let targets = output.as_mut_slice().iter_mut().zip(slope.as_mut_slice());
-    for (h, (x, d)) in pre_activation.as_slice().iter().zip(targets) {
-        let (value, derivative) = phi.value_and_derivative(h.to_f64());
-        *x = T::from_f64(value);
-        *d = T::from_f64(derivative);
+    let sweep = |h: &[T], output: &mut [T], slope: &mut [T]| {
+        for ((h, x), d) in h.iter().zip(output).zip(slope) {
+            let (value, derivative) = phi.value_and_derivative(h.to_f64());
+            *x = T::from_f64(value);
+            *d = T::from_f64(derivative);
+        }
+    };
+    let (h, output, slope) = (pre_activation.as_slice(), output.as_mut_slice(), slope.as_mut_slice());
+    if h.len() < PARALLEL_FROM {
+        sweep(h, output, slope);
+        return;
     }
+    h.par_chunks(CHUNK)
+        .zip(output.par_chunks_mut(CHUNK))
+        .zip(slope.par_chunks_mut(CHUNK))
+        .for_each(|((h, output), slope)| sweep(h, output, slope));
 }
+
+/// Entries from which the sweep is shared by the cores: an exponential an entry is then as much work as the GEMM beside it. The
+/// result does not depend on it.
+const PARALLEL_FROM: usize = 1 << 14;
+const CHUNK: usize = 1 << 12;
 
 /// Backward pass: `Delta = phi'(H) o G`, in place on G.
 pub fn backward<T: Real>(slope: &DMatrix<T>, gradient: &mut DMatrix<T>) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 use nalgebra::{DMatrix, DVector};
 use serde::Serialize;
 
@@ -14,8 +14,9 @@ use crate::activation::{self, Linear};
 use crate::data::{given_inputs, given_named};
 use crate::ensemble::{Ensemble, Gaussian};
 use crate::linalg::{Real, ln_norm, singular_values};
-use crate::measure::{MEMORY_LIMIT, saturation};
+use crate::measure::{MEMORY_LIMIT, UnitShares};
 use crate::network::{BoundLoss, Hooks, Layers, Network, Parameter, load_state_dict};
+use crate::spec::{Loss, Precision};
 use crate::stats::Stream;
 
 /// One backward pass through given weights (a safetensors state dict)
@@ -45,12 +46,12 @@ pub(super) struct Arguments {
     targets: Option<PathBuf>,
 
     /// The scalar whose gradient is taken: the sum of the outputs, a fixed N(0,1) readout of them, or the mean squared error
-    #[arg(long, value_enum, default_value = "sum")]
-    loss: LossName,
+    #[arg(long, value_name = "LOSS", default_value = "sum", value_parser = PossibleValuesParser::new(Loss::ALL.map(|(name, _)| name)))]
+    loss: String,
 
     /// Number format of the pass
-    #[arg(long, value_enum, default_value = "f64")]
-    precision: Format,
+    #[arg(long, value_name = "FORMAT", default_value = "f64", value_parser = PossibleValuesParser::new(Precision::ALL.map(Precision::name)))]
+    precision: String,
 
     /// Samples of the drawn batch [default: 32]
     #[arg(long, value_name = "N", conflicts_with = "inputs", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -59,19 +60,6 @@ pub(super) struct Arguments {
     /// Seed of the drawn batch and of the random readout
     #[arg(long, value_name = "SEED", default_value = "1")]
     seed: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LossName {
-    Sum,
-    Random,
-    Mse,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    F64,
-    F32,
 }
 
 #[derive(Serialize)]
@@ -94,7 +82,10 @@ struct Layer {
 }
 
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
-    if arguments.targets.is_some() && arguments.loss != LossName::Mse {
+    let loss_kind = Loss::ALL.into_iter().find(|(name, _)| *name == arguments.loss).map_or(Loss::Sum, |(_, loss)| loss);
+    let formats = Precision::ALL.into_iter();
+    let precision = formats.into_iter().find(|p| p.name() == arguments.precision).unwrap_or(Precision::F64);
+    if arguments.targets.is_some() && loss_kind != Loss::Mse {
         return Err(Failure::input(anyhow::anyhow!("--targets goes with --loss mse only")));
     }
     let activation = activation::by_name(&arguments.activation)
@@ -106,12 +97,12 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     let stream = Stream::new(arguments.seed, "backprop");
     check_memory(arguments, &network)?;
     let inputs = inputs(arguments, &network, stream)?;
-    let loss = loss(arguments, &network, inputs.ncols(), stream)?;
-    let document = match arguments.precision {
-        Format::F64 => backprop(&network, &inputs, &loss)?,
-        Format::F32 => {
+    let loss = bind(loss_kind, arguments, &network, inputs.ncols(), stream)?;
+    let document = match precision {
+        Precision::F64 => backprop(&network, &inputs, &loss)?,
+        Precision::F32 => {
             check_range(&network, &arguments.model)?;
-            backprop(&network.cast::<f32>(), &inputs.map(|entry| entry as f32), &cast(&loss))?
+            backprop(&network.cast::<f32>(), &inputs.map(|entry| entry as f32), &loss.cast())?
         }
     };
     console.result(&document, || text(&document))?;
@@ -166,21 +157,22 @@ fn inputs(arguments: &Arguments, network: &Network<f64>, stream: Stream) -> Resu
     }
 }
 
-fn loss(
+fn bind(
+    loss: Loss,
     arguments: &Arguments,
     network: &Network<f64>,
     batch: usize,
     stream: Stream,
 ) -> Result<BoundLoss<f64>, Failure> {
     let outputs = network.output_width();
-    Ok(match (arguments.loss, &arguments.targets) {
-        (LossName::Sum, _) => BoundLoss::Sum,
-        (LossName::Random, _) => {
+    Ok(match (loss, &arguments.targets) {
+        (Loss::Sum, _) => BoundLoss::Sum,
+        (Loss::Random, _) => {
             let readout = Gaussian.sample(outputs, 1, 1.0, &mut stream.layer(1)).map_err(Failure::numerical)?;
             BoundLoss::Readout(DVector::from_column_slice(readout.as_slice()))
         }
-        (LossName::Mse, None) => BoundLoss::Mse { targets: DMatrix::zeros(outputs, batch) },
-        (LossName::Mse, Some(file)) => {
+        (Loss::Mse, None) => BoundLoss::Mse { targets: DMatrix::zeros(outputs, batch) },
+        (Loss::Mse, Some(file)) => {
             let targets = given_named(file, "y").map_err(Failure::input)?;
             if targets.shape() != (outputs, batch) {
                 return Err(Failure::input(anyhow::anyhow!(
@@ -193,14 +185,6 @@ fn loss(
             BoundLoss::Mse { targets }
         }
     })
-}
-
-fn cast(loss: &BoundLoss<f64>) -> BoundLoss<f32> {
-    match loss {
-        BoundLoss::Sum => BoundLoss::Sum,
-        BoundLoss::Readout(readout) => BoundLoss::Readout(readout.map(|entry| entry as f32)),
-        BoundLoss::Mse { targets } => BoundLoss::Mse { targets: targets.map(|entry| entry as f32) },
-    }
 }
 
 fn backprop<T: Real>(network: &Network<T>, inputs: &DMatrix<T>, loss: &BoundLoss<T>) -> Result<Document, Failure> {
@@ -220,12 +204,12 @@ fn backprop<T: Real>(network: &Network<T>, inputs: &DMatrix<T>, loss: &BoundLoss
             })
         })
         .collect::<Result<Vec<Layer>, Failure>>()?;
-    let mut fractions = vec![[f64::NAN; 2]; network.depth()];
+    let mut shares = vec![UnitShares::UNKNOWN; network.depth()];
     let mut norms = vec![[f64::NAN; 2]; network.depth()];
     let mut hooks = Hooks::new();
     hooks.on_forward(Layers::All, |event| {
         let phi = &network.blocks()[event.layer - 1].activation;
-        fractions[event.layer - 1] = saturation(event.slope, phi.derivative_bounds().sup_abs);
+        shares[event.layer - 1] = UnitShares::of(event.slope, phi.derivative_bounds().sup_abs);
         Ok(())
     });
     hooks.on_parameter_gradient(Layers::All, |event| {
@@ -238,7 +222,8 @@ fn backprop<T: Real>(network: &Network<T>, inputs: &DMatrix<T>, loss: &BoundLoss
     network.backward(&tape, loss.gradient, 0, &mut hooks).map_err(Failure::numerical)?;
     drop(hooks);
     for (index, layer) in layers.iter_mut().enumerate() {
-        [layer.saturated_fraction, layer.inactive_fraction] = fractions[index];
+        layer.saturated_fraction = shares[index].saturated;
+        layer.inactive_fraction = shares[index].inactive;
         layer.weight_grad_norm = norms[index][0].exp();
         layer.log10_weight_grad_norm = norms[index][0] / std::f64::consts::LN_10;
         layer.bias_grad_norm = network.blocks()[index].bias.as_ref().map(|_| norms[index][1].exp());

@@ -20,7 +20,7 @@ use crate::spec::{Precision, Quantity, Spec};
 use crate::stats::{Estimate, LogSample, LogSummary, Stream};
 use trial::{LayerRecord, Workspace};
 
-pub use trial::saturation;
+pub use trial::UnitShares;
 
 /// Memory above which a measurement is refused rather than left to the system's killer.
 pub const MEMORY_LIMIT: usize = 16 << 30;

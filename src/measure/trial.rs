@@ -90,7 +90,9 @@ impl<T: Real> Workspace<T> {
             if asked(Quantity::SaturatedFraction) || asked(Quantity::InactiveFraction) {
                 let activation = &spec.network.blocks[event.layer - 1].activation;
                 let sup = activation.derivative_bounds().sup_abs;
-                [record.saturated, record.inactive] = saturation(event.slope, sup);
+                let shares = UnitShares::of(event.slope, sup);
+                record.saturated = shares.saturated;
+                record.inactive = shares.inactive;
             }
             Ok(())
         });
@@ -147,13 +149,25 @@ fn batch_correlation<T: Real>(h: &DMatrix<T>) -> f64 {
     (square_of_sum - squares) / (batch - 1.0) / squares
 }
 
-/// Shares of saturated (`0 < |phi'| <` [`SATURATION`] `sup |phi'|`) and of inactive (`phi' = 0` exactly) units, from the
-/// slopes of a layer.
-pub fn saturation<T: Real>(slope: &DMatrix<T>, derivative_sup: f64) -> [f64; 2] {
-    let bound = SATURATION * derivative_sup;
-    let count = slope.len() as f64;
-    let share = |test: &dyn Fn(f64) -> bool| slope.iter().filter(|d| test(d.to_f64().abs())).count() as f64 / count;
-    [share(&|d| d > 0.0 && d < bound), share(&|d| d == 0.0)]
+/// How the units of a layer stand on their activation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitShares {
+    /// Share with `0 < |phi'| <` [`SATURATION`] `sup |phi'|`.
+    pub saturated: f64,
+    /// Share with `phi' = 0` exactly.
+    pub inactive: f64,
+}
+
+impl UnitShares {
+    /// Before anything was seen.
+    pub const UNKNOWN: Self = Self { saturated: f64::NAN, inactive: f64::NAN };
+
+    /// The shares from the slopes of a layer, over units and samples.
+    pub fn of<T: Real>(slope: &DMatrix<T>, derivative_sup: f64) -> Self {
+        let (bound, count) = (SATURATION * derivative_sup, slope.len() as f64);
+        let share = |test: &dyn Fn(f64) -> bool| slope.iter().filter(|d| test(d.to_f64().abs())).count() as f64 / count;
+        Self { saturated: share(&|d| d > 0.0 && d < bound), inactive: share(&|d| d == 0.0) }
+    }
 }
 
 /// The pre-activations of chosen layers in one trial, entry by entry.
@@ -183,6 +197,6 @@ mod tests {
         let orthogonal = DMatrix::from_row_slice(2, 2, &[1e200, 0.0, 0.0, 1e200]);
         assert_eq!(batch_correlation(&orthogonal), 0.0);
         let slope = DMatrix::from_row_slice(1, 4, &[0.0_f32, 0.01, 0.2, f32::NAN]);
-        assert_eq!(saturation(&slope, 0.25), [0.25, 0.25]);
+        assert_eq!(UnitShares::of(&slope, 0.25), UnitShares { saturated: 0.25, inactive: 0.25 });
     }
 }

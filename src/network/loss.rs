@@ -40,6 +40,16 @@ pub struct LossShapeError {
 }
 
 impl<T: Real> BoundLoss<T> {
+    /// The same loss in another number format, every entry rounded once.
+    pub fn cast<U: Real>(&self) -> BoundLoss<U> {
+        let round = |entry: T| U::from_f64(entry.to_f64());
+        match self {
+            Self::Sum => BoundLoss::Sum,
+            Self::Readout(readout) => BoundLoss::Readout(readout.map(round)),
+            Self::Mse { targets } => BoundLoss::Mse { targets: targets.map(round) },
+        }
+    }
+
     /// The loss of a batch of outputs and its gradient.
     ///
     /// # Errors

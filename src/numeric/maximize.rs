@@ -12,7 +12,9 @@ pub struct Maximum {
 /// Largest value of `function` on `[left, right]`: a scan over `cells` equal cells, then golden-section search around the
 /// best scan point.
 ///
-/// The value of a smooth maximum is good to rounding, its place to about the square root of it. A maximum narrower than a
+/// # Domain and accuracy
+///
+/// `left < right`, `cells >= 1`; `cells + 160` evaluations. The value of a smooth maximum is good to rounding, its place to about the square root of it. A maximum narrower than a
 /// cell may be missed: choose `cells` by the function's scale.
 pub fn maximize(function: impl Fn(f64) -> f64, left: f64, right: f64, cells: usize) -> Maximum {
     let step = (right - left) / cells as f64;

@@ -1,7 +1,7 @@
 //! Numbers and findings in words, for titles, captions and the page.
 
 use crate::measure::Measurement;
-use crate::spec::{Precision, Quantity};
+use crate::spec::Quantity;
 use crate::study::{Regime, Study};
 
 /// A ratio given by its log10: as a percentage or a factor near one, as a power of ten far from it.
@@ -57,10 +57,7 @@ pub fn finding(study: &Study) -> String {
 
 /// Where the gradient has left the number format.
 fn lost(study: &Study, signal: Quantity) -> String {
-    let format = match study.precision {
-        Precision::F64 => "f64",
-        Precision::F32 => "f32",
-    };
+    let format = study.precision.name();
     let layers = |count: fn(&Measurement) -> usize| {
         let hit: Vec<usize> =
             study.measurements.of(signal).filter(|m| 2 * count(m) > m.trials).map(|m| m.layer).collect();

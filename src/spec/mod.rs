@@ -88,6 +88,19 @@ pub enum Precision {
     F32,
 }
 
+impl Precision {
+    /// Every format.
+    pub const ALL: [Self; 2] = [Self::F64, Self::F32];
+
+    /// Name in the specification.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F64 => "f64",
+            Self::F32 => "f32",
+        }
+    }
+}
+
 /// The inputs of the network.
 #[derive(Debug, Clone)]
 pub struct DataSpec {

@@ -38,8 +38,18 @@ pub enum ExtrapolationError {
 ///
 /// # Formula
 ///
-/// Weights `1 / se^2`; the standard errors of the two coefficients come from the inverse normal matrix, so they hold
-/// for the stated standard errors and not for the scatter seen.
+/// With estimates `y_i +- se_i` at sizes `n_i`, `w_i = 1 / se_i^2` and the design matrix `A` of rows `(1, 1/n_i)`:
+///
+/// ```text
+/// (limit, slope)^T = (A^T W A)^-1 A^T W y        Cov = (A^T W A)^-1        chi^2 = sum_i w_i (y_i - limit - slope/n_i)^2
+/// ```
+///
+/// The standard errors hold for the stated ones and not for the scatter seen; `chi^2` says whether the two agree.
+///
+/// # Domain
+///
+/// Independent estimates. The limit carries the curvature that the model leaves out: of the order of `slope^2 / n^2` at the sizes
+/// used, for a quantity whose next term is the square of the first.
 ///
 /// # Errors
 ///

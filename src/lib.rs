@@ -29,7 +29,7 @@
 //! |---|---|---|
 //! | 0 | [`names`] | names that people type: comparison, the nearest known one |
 //! | 0 | [`numeric`] | quadrature, maximisation; no domain words |
-//! | 1 | [`linalg`] | BLAS and LAPACK over nalgebra matrices; the only home of `unsafe` |
+//! | 1 | [`linalg`] | BLAS and LAPACK over nalgebra matrices; the only home of foreign calls |
 //! | 1 | [`stats`] | estimates, extrapolation, log-scale samples, seed streams |
 //! | 1 | [`tensor_file`] | named tensors from files |
 //! | 2 | [`activation`] | one file per activation; Gaussian expectations |

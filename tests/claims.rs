@@ -124,6 +124,30 @@ fn a_true_theory_is_rarely_refuted() {
     assert!(refuted <= 25, "{refuted} of 120 true predictions were refuted");
 }
 
+/// What is not predicted everywhere is not confirmed: ReLU under a sum is predicted in its last layer only.
+#[test]
+fn a_partial_prediction_is_not_confirmed() {
+    let relu = "input = 30\ndepth = 3\nwidth = 30\nactivation = \"relu\"\nweights = { preset = \"he\" }";
+    let verdict = judge(&spec(relu, "[measure]\ntrials = 2000"), Quantity::GradientNorms, 0.99, &Silent)
+        .expect("one layer is judged");
+    assert_eq!((verdict.verdict, verdict.layers.len()), (Verdict::Inconclusive, 1));
+    assert!(
+        verdict.open.as_ref().is_some_and(|reason| reason.contains("2 of the layers are not predicted")),
+        "{verdict}"
+    );
+}
+
+/// What the trials agree on exactly is confirmed: no ReLU unit is saturated, half are inactive.
+#[test]
+fn exact_agreement_is_confirmed() {
+    let relu = "input = 30\ndepth = 3\nwidth = 30\nactivation = \"relu\"\nweights = { preset = \"he\" }";
+    let spec = spec(relu, "[loss]\nkind = \"random\"\n[measure]\ntrials = 400");
+    for quantity in [Quantity::SaturatedFraction, Quantity::InactiveFraction] {
+        let verdict = judge(&spec, quantity, 0.99, &Silent).expect("both sides have numbers");
+        assert!(verdict.is_confirmed() && verdict.controls_refuted(), "{verdict}\n{verdict:#?}");
+    }
+}
+
 /// Where theory is silent, so is the verdict; where nothing survives, the counts say so.
 #[test]
 fn silence_has_a_reason() {

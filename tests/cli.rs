@@ -197,6 +197,10 @@ fn degenerate_networks_have_a_report() {
         ("overflow", linear(300, "1e9")),
         ("relu", SMALL.replace("tanh", "relu").replace("random", "mse")),
         ("readout", SMALL.replace("[loss]", "output = 3\n[loss]")),
+        ("shrinking", SMALL.replace("sigma_w = 1.2", "sigma_w = 0.01").replace("depth = 3", "depth = 40")),
+        ("growing", linear(40, "30.0")),
+        ("single", linear(40, "30.0").replace("[measure]", "precision = \"f32\"\n[measure]")),
+        ("fractions", SMALL.replace("trials = 30", "trials = 2\nquantities = [\"saturated_fraction\"]")),
     ];
     for (name, text) in cases {
         std::fs::write(directory.path().join(format!("{name}.toml")), text).expect("writable");
@@ -204,6 +208,11 @@ fn degenerate_networks_have_a_report() {
         assert!(output.status.success(), "{name}: {}", stderr(&output));
         let page = std::fs::read_to_string(directory.path().join(name).join("index.html")).expect("written");
         assert!(!page.contains("NaN") && !page.contains(">inf"), "{name}: a NaN or an infinity is on the page");
+        // And each renders again from what it saved.
+        let again = gradspectra(&["report", &format!("{name}/data.json"), "--out", "again"], directory.path());
+        assert!(again.status.success(), "{name}: {}", stderr(&again));
+        let rendered = std::fs::read_to_string(directory.path().join("again/index.html")).expect("written");
+        assert!(page == rendered, "{name}: another page from the same data");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,6 +14,9 @@ use crate::measure::Progress;
 /// Held while files are put into place: an interrupt waits for it, so that a report is replaced whole or not at all.
 static WRITING: Mutex<()> = Mutex::new(());
 
+/// Whether files have been put into place: what an interrupt says depends on it.
+static WRITTEN: AtomicBool = AtomicBool::new(false);
+
 /// Ends the process on Ctrl-C or a termination signal. Nothing is on disk before the last moment, so nothing needs unwinding,
 /// and the longest computation cannot delay it.
 fn end_on_interrupt() {
@@ -22,7 +26,8 @@ fn end_on_interrupt() {
         let mut stderr = std::io::stderr().lock();
         // The progress bar, if there is one, gives way to the message.
         let clear = if stderr.is_terminal() { "\r\x1b[2K" } else { "" };
-        let _ = writeln!(stderr, "{clear}{}", Failure::Interrupted);
+        let what = if WRITTEN.load(Ordering::SeqCst) { "all files had been written" } else { "nothing was written" };
+        let _ = writeln!(stderr, "{clear}interrupted: {what}");
         std::process::exit(130);
     });
 }
@@ -39,10 +44,12 @@ impl Console {
         Self { json, bar: Mutex::new(None) }
     }
 
-    /// Runs what touches files, out of reach of an interrupt.
-    pub fn writing<T>(&self, write: impl FnOnce() -> T) -> T {
+    /// Runs what tries or writes files, out of reach of an interrupt; `written` tells whether it has left files behind.
+    pub fn writing<T>(&self, write: impl FnOnce() -> T, written: impl FnOnce(&T) -> bool) -> T {
         let _writing = WRITING.lock();
-        write()
+        let result = write();
+        WRITTEN.store(written(&result), Ordering::SeqCst);
+        result
     }
 
     /// Prints a result: the JSON document if asked for, else the text.

@@ -24,8 +24,8 @@ impl OutputDirectory {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Writes all files under temporary names, checks that every target can be replaced, then renames them: what can go wrong goes
-    /// wrong before the first old file is touched.
+    /// Writes all files under temporary names, checks that no directory is in the way of one, then renames them. Only a failing
+    /// rename (a disk pulled out) can leave some files new and some old, each of them whole.
     pub fn write<'a>(&self, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> anyhow::Result<Vec<PathBuf>> {
         std::fs::create_dir_all(&self.path).with_context(|| format!("{}: cannot be created", self.path.display()))?;
         let mut written = Vec::new();

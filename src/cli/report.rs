@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     let (study, directory) = if saved { load(arguments, console)? } else { compute(arguments, console)? };
     let files = render(&study).map_err(Failure::numerical)?;
     let files = console
-        .writing(|| directory.write(files.iter().map(|file| (file.name.as_str(), file.text.as_str()))))
+        .writing(|| directory.write(files.iter().map(|file| (file.name.as_str(), file.text.as_str()))), Result::is_ok)
         .map_err(Failure::Input)?;
     let document = Document { files, verdicts: vec![VerdictDocument::of(&study.gradient_verdict)] };
     console.result(&document, || text(&study, &document.files))?;
@@ -91,7 +91,7 @@ fn load(arguments: &Arguments, console: &Console) -> Result<(Study, OutputDirect
     let study = Study::from_json(&text).map_err(|error| named(error.into()))?;
     let beside = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let target = arguments.out.as_deref().unwrap_or(beside);
-    Ok((study, console.writing(|| OutputDirectory::prepare(target)).map_err(Failure::Input)?))
+    Ok((study, console.writing(|| OutputDirectory::prepare(target), |_| false).map_err(Failure::Input)?))
 }
 
 fn compute(arguments: &Arguments, console: &Console) -> Result<(Study, OutputDirectory), Failure> {
@@ -99,7 +99,7 @@ fn compute(arguments: &Arguments, console: &Console) -> Result<(Study, OutputDir
     arguments.overrides.apply(&mut spec);
     let target = arguments.out.clone().unwrap_or_else(|| Path::new("reports").join(&spec.name));
     // Before the work, not after it.
-    let directory = console.writing(|| OutputDirectory::prepare(&target)).map_err(Failure::Input)?;
+    let directory = console.writing(|| OutputDirectory::prepare(&target), |_| false).map_err(Failure::Input)?;
     Ok((Study::run(&spec, console)?, directory))
 }
 

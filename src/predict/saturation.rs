@@ -4,7 +4,7 @@ use super::forward::ForwardKernels;
 use super::{Prediction, Predictions};
 use crate::activation::{Activation, SATURATION};
 use crate::mean_field::{Kernel, reference_scale};
-use crate::spec::{Quantity, Spec};
+use crate::spec::{Precision, Quantity, Spec};
 use crate::stats::normal_tail;
 
 pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels, predictions: &mut Predictions) {
@@ -12,7 +12,7 @@ pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels,
         let phi = &*spec.network.blocks[index].activation;
         let scale = reference_scale(phi, &layer.q);
         let share = |q: f64| -> f64 {
-            let shares = Shares::new(phi, (scale * q).sqrt());
+            let shares = Shares::new(phi, (scale * q).sqrt(), spec.network.precision);
             if quantity == Quantity::SaturatedFraction { shares.saturated } else { shares.inactive }
         };
         let value = match &layer.q.kernel {
@@ -58,9 +58,14 @@ const CELLS: usize = 4000;
 
 impl Shares {
     /// Normal measure of the level sets for `h ~ N(0, sigma^2)`: a scan finds where the state changes, bisection finds the place.
-    fn new(phi: &dyn Activation, sigma: f64) -> Self {
+    /// The slope is rounded to the network's format: in single precision it underflows to an exact zero much earlier.
+    fn new(phi: &dyn Activation, sigma: f64, precision: Precision) -> Self {
         let bound = SATURATION * phi.derivative_bounds().sup_abs;
-        let state = |z: f64| match phi.derivative(sigma * z).abs() {
+        let rounded = |slope: f64| match precision {
+            Precision::F64 => slope,
+            Precision::F32 => f64::from(slope as f32),
+        };
+        let state = |z: f64| match rounded(phi.derivative(sigma * z)).abs() {
             0.0 => State::Inactive,
             slope if slope < bound => State::Saturated,
             _ => State::Active,
@@ -103,14 +108,17 @@ mod tests {
 
     #[test]
     fn shares_in_closed_form() {
-        let relu = Shares::new(&Relu, 3.0);
+        let relu = Shares::new(&Relu, 3.0, Precision::F64);
         assert!((relu.inactive - 0.5).abs() < 1e-15 && relu.saturated == 0.0);
-        let linear = Shares::new(&Linear, 1.0);
+        let linear = Shares::new(&Linear, 1.0, Precision::F64);
         assert_eq!((linear.saturated, linear.inactive), (0.0, 0.0));
         // sigma'(x) = t / (1 + t)^2 = 1/80 at e^|x| = 39 + sqrt(1520).
         let edge = (39.0 + 1520f64.sqrt()).ln();
-        let sigmoid = Shares::new(&Sigmoid, 7.0);
+        let sigmoid = Shares::new(&Sigmoid, 7.0, Precision::F64);
         assert!((sigmoid.saturated - 2.0 * normal_tail(edge / 7.0)).abs() < 1e-14);
         assert_eq!(sigmoid.inactive, 0.0);
+        // e^-|x| rounds to zero in single precision from half the smallest subnormal, 2^-150, on.
+        let single = Shares::new(&Sigmoid, 200.0, Precision::F32);
+        assert!((single.inactive - 2.0 * normal_tail(150.0 * 2f64.ln() / 200.0)).abs() < 1e-6, "{}", single.inactive);
     }
 }

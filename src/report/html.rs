@@ -55,19 +55,22 @@ fn header(html: &mut String, study: &Study) {
     };
     if study.depth() > 1 {
         let steps = (study.depth() - 1) as f64;
-        for (quantity, name) in [(study.signal(), "dL/dh"), (Quantity::GradientNorms, "dL/dW")] {
-            let ratio = |log10: Option<f64>| log10.map_or_else(|| "\u{2013}".to_owned(), words::ratio);
-            if quantity == Quantity::GradientNorms && name == "dL/dh" {
-                continue;
-            }
-            item(&format!("{name}, first to last layer: predicted"), &ratio(study.predicted_log10_ratio(quantity)));
-            item("measured (rms)", &ratio(study.measured_log10_ratio(quantity)));
-            item("typical network", &ratio(study.typical_log10_ratio(quantity)));
+        let ratio = |log10: Option<f64>| log10.map_or_else(|| "\u{2013}".to_owned(), words::ratio);
+        let signal = study.signal();
+        let mut shown = vec![signal, Quantity::GradientNorms];
+        shown.dedup();
+        for quantity in shown {
+            let name = words::symbol(quantity);
+            item(
+                &format!("{name}, layer 1 / layer {}: predicted", study.depth()),
+                &ratio(study.predicted_log10_ratio(quantity)),
+            );
+            item(&format!("{name}: measured (rms)"), &ratio(study.measured_log10_ratio(quantity)));
+            item(&format!("{name}: typical network"), &ratio(study.typical_log10_ratio(quantity)));
         }
-        let factor = |log10: Option<f64>| {
-            log10.map_or_else(|| "\u{2013}".to_owned(), |log10| significant(10f64.powf(log10 / steps)))
-        };
-        item("Factor per layer (dL/dh)", &factor(study.measured_log10_ratio(study.signal())));
+        let factor = study.measured_log10_ratio(signal).map(|log10| significant(10f64.powf(log10 / steps)));
+        let factor = factor.unwrap_or_else(|| "\u{2013}".to_owned());
+        item(&format!("{}: factor per layer", words::symbol(signal)), &factor);
     }
     match &study.gradient_verdict {
         Judgement::Judged(profile) => {
@@ -294,11 +297,7 @@ fn withheld(html: &mut String, study: &Study) {
     }
     html.push_str("<section>\n<h2>What is not predicted</h2>\n<ul>\n");
     for item in &study.predictions.not_predicted {
-        let layers = match item.layers[..] {
-            [only] => format!("layer {only}"),
-            [first, .., last] => format!("layers {first} to {last}"),
-            [] => String::new(),
-        };
+        let layers = words::layers(&item.layers);
         let _ = writeln!(html, "<li>{}, {layers}: {}.</li>", item.quantity.name(), escape(&item.reason));
     }
     html.push_str("</ul>\n</section>\n");

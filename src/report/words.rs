@@ -36,7 +36,7 @@ pub(super) fn significant(value: f64) -> String {
 pub fn finding(study: &Study) -> String {
     let depth = study.depth();
     let signal = study.signal();
-    let name = if signal == Quantity::GradientNorms { "dL/dW" } else { "dL/dh" };
+    let name = symbol(signal);
     let log10 = study.measured_log10_ratio(signal).unwrap_or(0.0);
     match study.regime() {
         Regime::NotMeasured => "No gradient was measured".to_owned(),
@@ -58,20 +58,55 @@ pub fn finding(study: &Study) -> String {
 /// Where the gradient has left the number format.
 fn lost(study: &Study, signal: Quantity) -> String {
     let format = study.precision.name();
-    let layers = |count: fn(&Measurement) -> usize| {
+    let lost = |count: fn(&Measurement) -> usize| {
         let hit: Vec<usize> =
             study.measurements.of(signal).filter(|m| 2 * count(m) > m.trials).map(|m| m.layer).collect();
-        match hit[..] {
-            [] => None,
-            [only] => Some(format!("in layer {only}")),
-            [first, .., last] => Some(format!("in layers {first} to {last}")),
-        }
+        (!hit.is_empty()).then(|| format!("in {}", layers(&hit)))
     };
-    let overflow = layers(|m| m.non_finite);
-    let underflow = layers(|m| m.zeros);
+    let overflow = lost(|m| m.non_finite);
+    let underflow = lost(|m| m.zeros);
     match (overflow, underflow) {
         (Some(place), _) => format!("The gradient overflows {format}: it is not finite {place}"),
         (None, Some(place)) => format!("The gradient underflows {format}: it is exactly zero {place}"),
         (None, None) => format!("The gradient is lost in {format}: too few networks keep a finite, non-zero one"),
+    }
+}
+
+/// The symbol of a gradient.
+pub(super) fn symbol(quantity: Quantity) -> &'static str {
+    if quantity == Quantity::GradientNorms { "dL/dW" } else { "dL/dh" }
+}
+
+/// Increasing layer numbers in words, runs drawn together: `layers 1 to 3, 9`.
+pub(super) fn layers(numbers: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, end)) if *end + 1 == number => *end = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let runs: Vec<String> = runs
+        .into_iter()
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first} to {last}") })
+        .collect();
+    format!("{} {}", if numbers.len() == 1 { "layer" } else { "layers" }, runs.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_layers() {
+        assert_eq!(layers(&[4]), "layer 4");
+        assert_eq!(layers(&[1, 2, 3, 9]), "layers 1 to 3, 9");
+    }
+
+    #[test]
+    fn ratios_of_every_size() {
+        assert_eq!(ratio(-1.0), "10.0 %");
+        assert_eq!(ratio(0.5), "3.16 times");
+        assert_eq!(ratio(-60.05), "8.9\u{b7}10\u{207b}\u{2076}\u{b9}");
     }
 }

@@ -38,6 +38,11 @@ impl Estimate {
         Self { value: self.value - other.value, standard_error: self.standard_error.hypot(other.standard_error) }
     }
 
+    /// This with a standard error of at least `least`.
+    pub fn at_least(self, least: f64) -> Self {
+        Self { standard_error: self.standard_error.max(least), ..self }
+    }
+
     /// This minus a number known without error.
     pub fn minus_exact(self, number: f64) -> Self {
         Self { value: self.value - number, ..self }

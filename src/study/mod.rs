@@ -124,7 +124,10 @@ impl Study {
         let gradient_verdict = if spec.measure.quantities.contains(&Quantity::GradientNorms) {
             match judge_measured(spec, Quantity::GradientNorms, LEVEL, &measurements, progress) {
                 Ok(verdict) => Judgement::Judged(verdict),
-                Err(ClaimError::Measure(error @ MeasureError::Interrupted)) => return Err(error),
+                Err(ClaimError::Measure(error @ MeasureError::TooLarge { .. })) => {
+                    Judgement::Withheld(format!("the wider networks that a verdict needs do not fit: {error}"))
+                }
+                Err(ClaimError::Measure(error)) => return Err(error),
                 Err(reason) => Judgement::Withheld(reason.to_string()),
             }
         } else {
@@ -197,7 +200,8 @@ impl Study {
             return Err("a logarithm is beyond any depth");
         }
         let sampled = sheet.value.len() == sheet.x.len() && sheet.derivative.len() == sheet.x.len();
-        let finite = |values: &[f64]| values.iter().all(|&value| moderate(value));
+        // The figures square what they draw.
+        let finite = |values: &[f64]| values.iter().all(|value| value.abs() < 1e150);
         if !increasing(&sheet.x) || !sampled || !finite(&sheet.x) || !finite(&sheet.value) || !finite(&sheet.derivative)
         {
             return Err("its activation is not sampled on an increasing grid");

@@ -17,6 +17,11 @@ use crate::stats::{Estimate, Extrapolation, Interval, extrapolate, student_quant
 /// Networks at least this wide are compared with narrower ones, since wider ones cost more than they tell.
 const WIDE: usize = 200;
 
+/// With one narrow layer beside very wide ones, networks four times as wide would have more parameters than this: then narrower
+/// ones serve, if the narrow layer is at least so wide.
+const DEAR_PARAMETERS: usize = 20_000_000;
+const STILL_WIDE: usize = 32;
+
 /// Nothing is decided when fewer networks than this carry the mean square: see [`effective_size`].
 const LEAST_EFFECTIVE_SIZE: f64 = 30.0;
 
@@ -142,7 +147,9 @@ pub(super) fn judge_networks(
     let mut widths = Vec::new();
     let mut points: Vec<Vec<(f64, Estimate)>> = vec![Vec::new(); layers.len()];
     let mut smallest_size = f64::INFINITY;
-    let factors = if hidden_width(&theory) >= WIDE { [1.0, 0.5, 0.25] } else { [1.0, 2.0, 4.0] };
+    let width = hidden_width(&theory);
+    let dear = width >= STILL_WIDE && theory.resized(4.0).parameters() > DEAR_PARAMETERS;
+    let factors = if width >= WIDE || dear { [1.0, 0.5, 0.25] } else { [1.0, 2.0, 4.0] };
     for factor in factors {
         let limit = predict(&theory.resized(factor));
         // Independent random numbers at every width: the extrapolation takes the estimates for independent.

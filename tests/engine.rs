@@ -5,7 +5,7 @@ use std::path::Path;
 use gradspectra::activation::by_name;
 use gradspectra::data::given_inputs;
 use gradspectra::linalg::Real;
-use gradspectra::measure::{Silent, measure};
+use gradspectra::measure::{MeasureError, Progress, Silent, measure};
 use gradspectra::network::{BoundLoss, Hooks, Network, load_state_dict};
 use gradspectra::spec::{Quantity, Spec};
 
@@ -128,4 +128,31 @@ fn widths_readout_and_given_inputs_run() {
     let measured = measure(&spec, "shapes", &Silent).expect("measurable");
     assert_eq!(measured.of(Quantity::GradientNorms).count(), 4);
     assert!(measured.of(Quantity::GradientNorms).all(|m| m.non_finite == 0 && m.zeros == 0));
+}
+
+/// A library user's own progress can stop a measurement: no partial result, and control: the same one runs on if it does not.
+#[test]
+fn a_measurement_can_be_interrupted() {
+    struct StopAfter {
+        done: std::sync::atomic::AtomicU64,
+        limit: u64,
+    }
+    impl Progress for StopAfter {
+        fn begin(&self, _stage: &str, _total: u64) {}
+
+        fn advance(&self, units: u64) {
+            self.done.fetch_add(units, std::sync::atomic::Ordering::Relaxed);
+        }
+
+        fn end(&self) {}
+
+        fn interrupted(&self) -> bool {
+            self.done.load(std::sync::atomic::Ordering::Relaxed) >= self.limit
+        }
+    }
+    let mut spec = Spec::load("lesson").expect("built in");
+    spec.measure.trials = 50;
+    let run = |limit| measure(&spec, "interrupt", &StopAfter { done: 0.into(), limit });
+    assert_eq!(run(5), Err(MeasureError::Interrupted));
+    assert!(run(1000).is_ok());
 }

@@ -25,7 +25,7 @@ impl Activation for Erf {
         FRAC_2_SQRT_PI * (-x * x).exp()
     }
 
-    fn kinks(&self) -> &'static [f64] {
+    fn kinks(&self) -> &[f64] {
         &[]
     }
 
@@ -42,7 +42,9 @@ impl Activation for Erf {
             dphi: FRAC_2_SQRT_PI / (1.0 + 2.0 * q).sqrt(),
             dphi2: 4.0 / PI / (1.0 + 4.0 * q).sqrt(),
             dphi4: 16.0 / (PI * PI) / (1.0 + 8.0 * q).sqrt(),
+            phi2_dphi2: self.pair_moments(GaussianPair { q1: q, q2: q, covariance: q }).aligned,
             ddphi: Some(0.0),
+            phi2_slope: (q > 0.0).then(|| 4.0 / PI / ((1.0 + 2.0 * q) * (1.0 + 4.0 * q).sqrt())),
             error: 8.0 * f64::EPSILON,
         }
     }
@@ -56,7 +58,16 @@ impl Activation for Erf {
         // (1 + 2 q1)(1 + 2 q2) - 4 k^2, without the cancellation at c = 1.
         let remainder = 1.0 + 2.0 * (pair.q1 + pair.q2) + 4.0 * product * s * s;
         // asin(x / sqrt(x^2 + y^2)) = atan2(x, y): accurate where asin is steep.
-        PairMoments { phi: 2.0 / PI * (2.0 * k).atan2(remainder.sqrt()), dphi: 4.0 / PI / remainder.sqrt() }
+        let arcsine = |k: f64, remainder: f64| 2.0 / PI * (2.0 * k).atan2(remainder.sqrt());
+        // phi' is itself a Gaussian: under its weight the pair has covariance (q1 + 2 d, k; k, q2 + 2 d) / remainder.
+        let d = product * s * s;
+        let weighted = |q: f64| remainder + 2.0 * q + 4.0 * d;
+        let weighted_remainder = weighted(pair.q1) * weighted(pair.q2) - 4.0 * k * k;
+        PairMoments {
+            phi: arcsine(k, remainder),
+            dphi: 4.0 / PI / remainder.sqrt(),
+            aligned: 4.0 / PI / remainder.sqrt() * arcsine(k, weighted_remainder),
+        }
     }
 
     fn has_closed_form_pairs(&self) -> bool {

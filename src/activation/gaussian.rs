@@ -20,9 +20,13 @@ pub struct GaussianMoments {
     pub dphi2: f64,
     /// E phi'(u)^4.
     pub dphi4: f64,
+    /// E phi(u)^2 phi'(u)^2.
+    pub phi2_dphi2: f64,
     /// E phi''(u), defined through Stein's identity as E u phi'(u) / q, so that kinks count; `None` at q = 0.
     pub ddphi: Option<f64>,
-    /// Largest error of the expectations above but the last, relative to the expectation of the absolute value: an estimate for
+    /// `d E phi(u)^2 / dq = E u phi(u) phi'(u) / q = E phi'^2 + E phi phi''`: the slope of the variance map; `None` at q = 0.
+    pub phi2_slope: Option<f64>,
+    /// Largest error of the expectations above but the last two, relative to the expectation of the absolute value: an estimate for
     /// quadrature, a rounding bound for closed forms.
     pub error: f64,
 }
@@ -60,6 +64,8 @@ pub struct PairMoments {
     pub phi: f64,
     /// E phi'(u) phi'(v).
     pub dphi: f64,
+    /// E phi(u) phi'(u) phi(v) phi'(v).
+    pub aligned: f64,
 }
 
 /// Relative to E|f|; quadrature stops here or at its rounding floor of about 1e-14.
@@ -84,7 +90,7 @@ const INV_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
 /// # Domain and accuracy
 ///
 /// q in [0, 1e6]; error at most 1e-12 of the expectation of |f|, estimated in [`GaussianMoments::error`] (of E phi'' it is set to
-/// zero within its error).
+/// zero within its error; d E phi^2 / dq likewise).
 pub fn moments_by_quadrature(phi: &dyn Activation, q: f64) -> GaussianMoments {
     let sigma = q.sqrt();
     if sigma == 0.0 {
@@ -96,7 +102,9 @@ pub fn moments_by_quadrature(phi: &dyn Activation, q: f64) -> GaussianMoments {
             dphi: slope,
             dphi2: slope * slope,
             dphi4: slope.powi(4),
+            phi2_dphi2: (value * slope).powi(2),
             ddphi: None,
+            phi2_slope: None,
             error: f64::EPSILON,
         };
     }
@@ -104,15 +112,16 @@ pub fn moments_by_quadrature(phi: &dyn Activation, q: f64) -> GaussianMoments {
         |z| {
             let (value, slope) = phi.value_and_derivative(sigma * z);
             let weight = INV_SQRT_2PI * (-0.5 * z * z).exp();
-            let square = slope * slope;
-            [value, value * value, slope, square, square * square, slope * z / sigma].map(|f| f * weight)
+            let (square, both) = (slope * slope, value * slope);
+            let stein = z / sigma;
+            [value, value * value, slope, square, square * square, both * both, slope * stein, both * stein].map(|f| f * weight)
         },
         &breakpoints(phi, sigma, 0.0),
         TOLERANCE,
     );
-    let relative = (0..5).map(|i| if absolute[i] > 0.0 { error[i] / absolute[i] } else { 0.0 }).fold(0.0, f64::max);
+    let relative = (0..6).map(|i| if absolute[i] > 0.0 { error[i] / absolute[i] } else { 0.0 }).fold(0.0, f64::max);
     // An odd integrand leaves rounding: below the error it is zero.
-    let ddphi = if value[5].abs() <= 4.0 * error[5] { 0.0 } else { value[5] };
+    let stein = |i: usize| if value[i].abs() <= 4.0 * error[i] { 0.0 } else { value[i] };
     GaussianMoments {
         q,
         phi: value[0],
@@ -120,7 +129,9 @@ pub fn moments_by_quadrature(phi: &dyn Activation, q: f64) -> GaussianMoments {
         dphi: value[2],
         dphi2: value[3],
         dphi4: value[4],
-        ddphi: Some(ddphi),
+        phi2_dphi2: value[5],
+        ddphi: Some(stein(6)),
+        phi2_slope: Some(stein(7)),
         error: relative,
     }
 }
@@ -140,20 +151,23 @@ pub fn pair_moments_by_quadrature(phi: &dyn Activation, pair: GaussianPair) -> P
     let (sigma1, sigma2) = (pair.q1.sqrt(), pair.q2.sqrt());
     let evaluate = |x: f64, weight: f64| {
         let (value, slope) = phi.value_and_derivative(x);
-        [value * weight, slope * weight]
+        [value * weight, slope * weight, value * slope * weight]
     };
     let density = |z: f64| INV_SQRT_2PI * (-0.5 * z * z).exp();
-    let conditional = |z1: f64| -> [f64; 2] {
+    let conditional = |z1: f64| -> [f64; 3] {
         let mean = sigma2 * c * z1;
         let spread = sigma2 * s;
         if spread == 0.0 {
             return evaluate(mean, 1.0);
         }
+        if let Some(closed) = phi.smoothed(mean, spread) {
+            return closed;
+        }
         integrate(|z2| evaluate(mean + spread * z2, density(z2)), &breakpoints(phi, spread, mean), TOLERANCE).value
     };
     if sigma1 == 0.0 {
         let (here, there) = (evaluate(0.0, 1.0), conditional(0.0));
-        return PairMoments { phi: here[0] * there[0], dphi: here[1] * there[1] };
+        return PairMoments { phi: here[0] * there[0], dphi: here[1] * there[1], aligned: here[2] * there[2] };
     }
     // The inner expectation has its own transition where c sigma2 z1 meets a centre.
     let mut outer = breakpoints(phi, sigma1, 0.0);
@@ -166,17 +180,18 @@ pub fn pair_moments_by_quadrature(phi: &dyn Activation, pair: GaussianPair) -> P
         |z1| {
             let here = evaluate(sigma1 * z1, density(z1));
             let there = conditional(z1);
-            [here[0] * there[0], here[1] * there[1]]
+            [here[0] * there[0], here[1] * there[1], here[2] * there[2]]
         },
         &outer,
         TOLERANCE,
     );
-    PairMoments { phi: integral.value[0], dphi: integral.value[1] }
+    PairMoments { phi: integral.value[0], dphi: integral.value[1], aligned: integral.value[2] }
 }
 
 /// Panel ends in z, for the argument `mean + scale z` of the activation.
 fn breakpoints(phi: &dyn Activation, scale: f64, mean: f64) -> Vec<f64> {
-    let centres: &[f64] = if phi.kinks().is_empty() { &[0.0] } else { phi.kinks() };
+    let centre = [phi.centre()];
+    let centres: &[f64] = if phi.kinks().is_empty() { &centre } else { phi.kinks() };
     let mut points = vec![-CUTOFF, CUTOFF];
     for centre in centres {
         let offsets = std::iter::once(0.0).chain(LADDER.iter().flat_map(|step| [-step, *step]));
@@ -200,7 +215,9 @@ mod tests {
             ("dphi", a.dphi, b.dphi, b.dphi),
             ("dphi2", a.dphi2, b.dphi2, b.dphi2),
             ("dphi4", a.dphi4, b.dphi4, b.dphi4),
+            ("phi2_dphi2", a.phi2_dphi2, b.phi2_dphi2, b.phi2_dphi2),
             ("ddphi", a.ddphi.expect("q > 0"), b.ddphi.expect("q > 0"), (b.dphi2 / q).sqrt()),
+            ("phi2_slope", a.phi2_slope.expect("q > 0"), b.phi2_slope.expect("q > 0"), (b.phi2_dphi2 / q).sqrt()),
         ] {
             assert!((x - y).abs() <= 1e-12 * size, "{name} {label} at q = {q}: {x:e} against {y:e}");
         }
@@ -223,8 +240,9 @@ mod tests {
                 for phi in [&Relu as &dyn Activation, &Erf, &Linear] {
                     let (got, exact) = (pair_moments_by_quadrature(phi, pair), phi.pair_moments(pair));
                     let (a, b) = (phi.moments(q1), phi.moments(q2));
-                    let scales = [(a.phi2 * b.phi2).sqrt(), (a.dphi2 * b.dphi2).sqrt()];
-                    for (x, y, size) in [(got.phi, exact.phi, scales[0]), (got.dphi, exact.dphi, scales[1])] {
+                    let scales = [a.phi2 * b.phi2, a.dphi2 * b.dphi2, a.phi2_dphi2 * b.phi2_dphi2].map(f64::sqrt);
+                    let values = [(got.phi, exact.phi), (got.dphi, exact.dphi), (got.aligned, exact.aligned)];
+                    for ((x, y), size) in values.into_iter().zip(scales) {
                         assert!((x - y).abs() <= 1e-12 * size, "{} {pair:?}: {x:e} against {y:e}", phi.name());
                     }
                 }
@@ -255,6 +273,7 @@ mod tests {
                 let single = phi.moments(q);
                 assert!((pair.phi - single.phi2).abs() < 1e-12 * single.phi2, "{}", phi.name());
                 assert!((pair.dphi - single.dphi2).abs() < 1e-12 * single.dphi2, "{}", phi.name());
+                assert!((pair.aligned - single.phi2_dphi2).abs() < 1e-12 * single.phi2_dphi2, "{}", phi.name());
             }
         }
     }

@@ -24,7 +24,7 @@ impl Activation for Linear {
         if x.is_nan() { x } else { 1.0 }
     }
 
-    fn kinks(&self) -> &'static [f64] {
+    fn kinks(&self) -> &[f64] {
         &[]
     }
 
@@ -37,11 +37,26 @@ impl Activation for Linear {
     }
 
     fn moments(&self, q: f64) -> GaussianMoments {
-        GaussianMoments { q, phi: 0.0, phi2: q, dphi: 1.0, dphi2: 1.0, dphi4: 1.0, ddphi: Some(0.0), error: 0.0 }
+        GaussianMoments {
+            q,
+            phi: 0.0,
+            phi2: q,
+            dphi: 1.0,
+            dphi2: 1.0,
+            dphi4: 1.0,
+            phi2_dphi2: q,
+            ddphi: Some(0.0),
+            phi2_slope: Some(1.0),
+            error: 0.0,
+        }
     }
 
     fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
-        PairMoments { phi: pair.covariance, dphi: 1.0 }
+        PairMoments { phi: pair.covariance, dphi: 1.0, aligned: pair.covariance }
+    }
+
+    fn smoothed(&self, mean: f64, _spread: f64) -> Option<[f64; 3]> {
+        Some([mean, 1.0, mean])
     }
 
     fn has_closed_form_pairs(&self) -> bool {

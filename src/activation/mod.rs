@@ -10,6 +10,7 @@ pub mod gaussian;
 mod hermite;
 mod linear;
 mod relu;
+mod shifted;
 mod sigmoid;
 mod tanh;
 
@@ -22,6 +23,7 @@ pub use gaussian::{GaussianMoments, GaussianPair, PairMoments};
 pub use hermite::HermiteSeries;
 pub use linear::Linear;
 pub use relu::Relu;
+pub use shifted::Shifted;
 pub use sigmoid::Sigmoid;
 pub use tanh::Tanh;
 
@@ -47,7 +49,12 @@ pub trait Activation: Debug + Send + Sync {
     }
 
     /// Places where phi' jumps, in increasing order.
-    fn kinks(&self) -> &'static [f64];
+    fn kinks(&self) -> &[f64];
+
+    /// Where a smooth activation has its transition: quadrature puts its panels around it.
+    fn centre(&self) -> f64 {
+        0.0
+    }
 
     /// Whether phi(s x) = s phi(x) for every s > 0: such a network has no scale of its own.
     fn is_homogeneous(&self) -> bool {
@@ -57,7 +64,7 @@ pub trait Activation: Debug + Send + Sync {
     /// sup |phi'| and inf phi' in closed form.
     fn derivative_bounds(&self) -> DerivativeBounds;
 
-    /// E f(sqrt(q) z) over a standard normal z for f = phi, phi^2, phi', phi'^2, phi'^4, phi''.
+    /// E f(sqrt(q) z) over a standard normal z for f = phi, phi^2, phi', phi'^2, phi'^4, (phi phi')^2, phi'', and d E phi^2 / dq.
     ///
     /// Error at most 1e-12 of the expectation of the absolute value, for q in [0, 1e6].
     fn moments(&self, q: f64) -> GaussianMoments {
@@ -70,7 +77,13 @@ pub trait Activation: Debug + Send + Sync {
         false
     }
 
-    /// E phi(u) phi(v) and E phi'(u) phi'(v) over a centred Gaussian pair; accuracy as [`Activation::moments`].
+    /// E phi, E phi' and E phi phi' over N(mean, spread^2) in closed form, where there is one: it takes the inner integral
+    /// out of the nested quadrature of pairs.
+    fn smoothed(&self, _mean: f64, _spread: f64) -> Option<[f64; 3]> {
+        None
+    }
+
+    /// E f(u) f(v) over a centred Gaussian pair for f = phi, phi', phi phi'; accuracy as [`Activation::moments`].
     fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
         gaussian::pair_moments_by_quadrature(self.as_dyn(), pair)
     }

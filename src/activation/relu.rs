@@ -32,7 +32,7 @@ impl Activation for Relu {
         }
     }
 
-    fn kinks(&self) -> &'static [f64] {
+    fn kinks(&self) -> &[f64] {
         &[0.0]
     }
 
@@ -54,7 +54,9 @@ impl Activation for Relu {
             dphi: half,
             dphi2: half,
             dphi4: half,
+            phi2_dphi2: 0.5 * q,
             ddphi: (q > 0.0).then(|| 1.0 / (2.0 * PI * q).sqrt()),
+            phi2_slope: (q > 0.0).then_some(0.5),
             error: 4.0 * f64::EPSILON,
         }
     }
@@ -63,14 +65,22 @@ impl Activation for Relu {
     /// `E phi phi = sqrt(q1 q2) (sin theta + (pi - theta) cos theta) / 2 pi`, `E phi' phi' = (pi - theta) / 2 pi`.
     fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
         if pair.q1 == 0.0 || pair.q2 == 0.0 {
-            return PairMoments { phi: 0.0, dphi: 0.0 };
+            return PairMoments { phi: 0.0, dphi: 0.0, aligned: 0.0 };
         }
         let (c, s) = pair.cosine_and_sine();
         let supplement = PI - s.atan2(c);
-        PairMoments {
-            phi: pair.q1.sqrt() * pair.q2.sqrt() * (s + supplement * c) / (2.0 * PI),
-            dphi: supplement / (2.0 * PI),
-        }
+        // phi phi' = phi.
+        let phi = pair.q1.sqrt() * pair.q2.sqrt() * (s + supplement * c) / (2.0 * PI);
+        PairMoments { phi, dphi: supplement / (2.0 * PI), aligned: phi }
+    }
+
+    /// With `t = mean / spread` and the normal distribution function F and density f: `E phi = mean F(t) + spread f(t)`,
+    /// `E phi' = F(t)`, and phi phi' = phi.
+    fn smoothed(&self, mean: f64, spread: f64) -> Option<[f64; 3]> {
+        let t = mean / spread;
+        let below = 0.5 * libm::erfc(-t * std::f64::consts::FRAC_1_SQRT_2);
+        let phi = mean * below + spread * (-0.5 * t * t).exp() / (2.0 * PI).sqrt();
+        Some([phi, below, phi])
     }
 
     fn has_closed_form_pairs(&self) -> bool {

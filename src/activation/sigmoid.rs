@@ -32,7 +32,7 @@ impl Activation for Sigmoid {
         (if x >= 0.0 { larger } else { smaller }, smaller * larger)
     }
 
-    fn kinks(&self) -> &'static [f64] {
+    fn kinks(&self) -> &[f64] {
         &[]
     }
 

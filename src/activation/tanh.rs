@@ -39,7 +39,7 @@ impl Activation for Tanh {
         ((minus * plus).copysign(x), 4.0 * t * plus * plus)
     }
 
-    fn kinks(&self) -> &'static [f64] {
+    fn kinks(&self) -> &[f64] {
         &[]
     }
 

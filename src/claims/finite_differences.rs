@@ -46,7 +46,7 @@ impl Activation for WrongSlope {
         1.01 * self.0.derivative(x)
     }
 
-    fn kinks(&self) -> &'static [f64] {
+    fn kinks(&self) -> &[f64] {
         self.0.kinks()
     }
 

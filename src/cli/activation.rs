@@ -33,7 +33,7 @@ struct Document {
     /// Where the supremum is attained on a whole set, that set in words; `derivative_sup_at` is then one of its points.
     derivative_sup_set: Option<&'static str>,
     derivative_inf: f64,
-    kinks: &'static [f64],
+    kinks: Vec<f64>,
     moments: GaussianMoments,
 }
 
@@ -65,7 +65,7 @@ fn document(phi: &dyn Activation, q: f64) -> Document {
         derivative_sup_at: at,
         derivative_sup_set: set,
         derivative_inf: bounds.inf,
-        kinks: phi.kinks(),
+        kinks: phi.kinks().to_vec(),
         moments: phi.moments(q),
     }
 }

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use nalgebra::{DMatrix, DVector};
+use rand_distr::{Distribution, Uniform};
 use serde::Serialize;
 
 use super::console::Console;
 use super::failure::Failure;
 use crate::activation::{self, Linear};
-use crate::data::{given_inputs, given_named};
+use crate::data::{given_inputs, given_labels, given_named};
 use crate::ensemble::{Ensemble, Gaussian};
 use crate::linalg::{Real, ln_norm, singular_values};
 use crate::measure::{MEMORY_LIMIT, UnitShares};
@@ -41,11 +42,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     inputs: Option<PathBuf>,
 
-    /// Targets for --loss mse, samples x outputs; without it they are zero
+    /// Targets: for --loss mse samples x outputs (without it zero), for cross_entropy one class per sample (without it drawn)
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
 
-    /// The scalar whose gradient is taken: the sum of the outputs, a fixed N(0,1) readout of them, or the mean squared error
+    /// The scalar whose gradient is taken: the sum of the outputs, a fixed N(0,1) readout of them, the mean squared error, or the mean
+    /// cross-entropy of their softmax
     #[arg(long, value_name = "LOSS", default_value = "sum", value_parser = PossibleValuesParser::new(Loss::ALL.map(|(name, _)| name)))]
     loss: String,
 
@@ -57,7 +59,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", conflicts_with = "inputs", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch: Option<u32>,
 
-    /// Seed of the drawn batch and of the random readout
+    /// Seed of the drawn batch, readout and classes
     #[arg(long, value_name = "SEED", default_value = "1")]
     seed: u64,
 }
@@ -85,8 +87,8 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     let loss_kind = Loss::ALL.into_iter().find(|(name, _)| *name == arguments.loss).map_or(Loss::Sum, |(_, loss)| loss);
     let formats = Precision::ALL.into_iter();
     let precision = formats.into_iter().find(|p| p.name() == arguments.precision).unwrap_or(Precision::F64);
-    if arguments.targets.is_some() && loss_kind != Loss::Mse {
-        return Err(Failure::input(anyhow::anyhow!("--targets goes with --loss mse only")));
+    if arguments.targets.is_some() && !matches!(loss_kind, Loss::Mse | Loss::CrossEntropy) {
+        return Err(Failure::input(anyhow::anyhow!("--targets goes with --loss mse and --loss cross_entropy only")));
     }
     let activation = activation::by_name(&arguments.activation)
         .map_err(|error| Failure::input(anyhow::anyhow!("--activation: {error}")))?;
@@ -183,6 +185,24 @@ fn bind(
                 )));
             }
             BoundLoss::Mse { targets }
+        }
+        (Loss::CrossEntropy, None) => {
+            let class = Uniform::new(0, outputs).expect("a network has at least one output");
+            let mut generator = stream.layer(1);
+            BoundLoss::CrossEntropy { labels: (0..batch).map(|_| class.sample(&mut generator)).collect() }
+        }
+        (Loss::CrossEntropy, Some(file)) => {
+            let labels = given_labels(file).map_err(Failure::input)?;
+            if labels.len() != batch || labels.iter().any(|&label| label >= outputs) {
+                return Err(Failure::input(anyhow::anyhow!(
+                    "{}: {} labels up to {}, but the network has {batch} samples and classes 0 to {}",
+                    file.display(),
+                    labels.len(),
+                    labels.iter().max().copied().unwrap_or(0),
+                    outputs - 1
+                )));
+            }
+            BoundLoss::CrossEntropy { labels }
         }
     })
 }

@@ -23,6 +23,12 @@ pub fn digits(batch: usize) -> Option<DMatrix<f64>> {
         .then(|| DMatrix::from_fn(PIXELS, batch, |i, a| (f64::from(records[a][i]) - mean) / deviation))
 }
 
+/// The classes, 0 to 9, of the first `batch` digits; `None` if there are fewer.
+pub fn digit_labels(batch: usize) -> Option<Vec<usize>> {
+    let labels = RECORDS.chunks_exact(PIXELS + 1).map(|record| usize::from(record[PIXELS]));
+    (batch <= labels.len()).then(|| labels.take(batch).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +40,9 @@ mod tests {
         assert!(all.mean().abs() < 1e-12);
         assert!((all.norm_squared() / all.len() as f64 - 1.0).abs() < 1e-12);
         assert!(digits(1798).is_none());
+        let labels = digit_labels(1797).expect("all of them");
+        // The data set's own class counts.
+        let counts: Vec<usize> = (0..10).map(|class| labels.iter().filter(|&&label| label == class).count()).collect();
+        assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
     }
 }

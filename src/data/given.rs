@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nalgebra::DMatrix;
 
-use crate::tensor_file::{TensorFileError, read_safetensors};
+use crate::tensor_file::{Tensor, TensorFileError, read_safetensors};
 
 /// Why a file does not give a batch of inputs.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,16 @@ pub enum GivenError {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// The tensor is not a list of classes.
+    #[error("{}: tensor `{tensor}` {problem}; labels are one whole number from 0 on per sample", file.display())]
+    Labels {
+        /// The file.
+        file: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
 /// A batch of inputs from a safetensors file: its only tensor, or the one named `x`, of shape samples x features (PyTorch's
@@ -52,17 +62,47 @@ pub fn given_inputs(file: &Path) -> Result<DMatrix<f64>, GivenError> {
 ///
 /// [`GivenError`] names the file and the tensor.
 pub fn given_named(file: &Path, wanted: &'static str) -> Result<DMatrix<f64>, GivenError> {
-    let tensors = read_safetensors(file)?;
-    let tensor = match &tensors[..] {
-        [only] => only,
-        several => several.iter().find(|tensor| tensor.name == wanted).ok_or_else(|| GivenError::Ambiguous {
-            file: file.to_owned(),
-            count: several.len(),
-            found: several.iter().take(8).map(|tensor| tensor.name.as_str()).collect::<Vec<_>>().join(", "),
-            wanted,
-        })?,
-    };
+    let tensor = chosen(file, wanted)?;
     tensor.to_matrix().filter(|matrix| !matrix.is_empty()).map(|matrix| matrix.transpose()).ok_or_else(|| {
         GivenError::Shape { file: file.to_owned(), tensor: tensor.name.clone(), shape: tensor.shape.clone() }
     })
+}
+
+/// The classes of a batch from a safetensors file: its only tensor, or the one named `y`, of shape samples (or samples x 1), whole
+/// numbers from 0 on.
+///
+/// # Errors
+///
+/// [`GivenError`] names the file, the tensor, and the entry that is not a class.
+pub fn given_labels(file: &Path) -> Result<Vec<usize>, GivenError> {
+    let tensor = chosen(file, "y")?;
+    let is_a_list = matches!(tensor.shape[..], [n] | [n, 1] if n > 0);
+    if !is_a_list {
+        return Err(GivenError::Labels { file: file.to_owned(), tensor: tensor.name, problem: format!("has shape {:?}", tensor.shape) });
+    }
+    let class = |(index, &value): (usize, &f64)| {
+        if value >= 0.0 && value.fract() == 0.0 && value < 1e9 {
+            Ok(value as usize)
+        } else {
+            let problem = format!("holds {value} at index {index}");
+            Err(GivenError::Labels { file: file.to_owned(), tensor: tensor.name.clone(), problem })
+        }
+    };
+    tensor.values.iter().enumerate().map(class).collect()
+}
+
+fn chosen(file: &Path, wanted: &'static str) -> Result<Tensor, GivenError> {
+    let mut tensors = read_safetensors(file)?;
+    if tensors.len() == 1 {
+        return Ok(tensors.remove(0));
+    }
+    match tensors.iter().position(|tensor| tensor.name == wanted) {
+        Some(index) => Ok(tensors.swap_remove(index)),
+        None => Err(GivenError::Ambiguous {
+            file: file.to_owned(),
+            count: tensors.len(),
+            found: tensors.iter().take(8).map(|tensor| tensor.name.as_str()).collect::<Vec<_>>().join(", "),
+            wanted,
+        }),
+    }
 }

@@ -6,6 +6,6 @@ mod digits;
 mod given;
 mod pytorch_lesson;
 
-pub use digits::digits;
-pub use given::{GivenError, given_inputs, given_named};
+pub use digits::{digit_labels, digits};
+pub use given::{GivenError, given_inputs, given_labels, given_named};
 pub use pytorch_lesson::{PYTORCH_LESSON_LAYERS, pytorch_lesson_ln_norms};

@@ -28,6 +28,10 @@ impl Ensemble for Gaussian {
         true
     }
 
+    fn quantile(&self, probability: f64) -> Option<f64> {
+        Some(crate::stats::normal_quantile(probability))
+    }
+
     fn fill(&self, matrix: &mut DMatrix<f64>, std: f64, generator: &mut ChaCha8Rng) -> Result<(), LinalgError> {
         for entry in matrix.as_mut_slice() {
             let standard: f64 = StandardNormal.sample(generator);

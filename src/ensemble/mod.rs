@@ -33,6 +33,9 @@ pub trait Ensemble: Debug + Send + Sync {
     /// Whether the entries are independent of each other: then a vector of them is a law of biases too.
     fn independent_entries(&self) -> bool;
 
+    /// Quantile of an entry of unit variance; `None` where entries are not independent.
+    fn quantile(&self, probability: f64) -> Option<f64>;
+
     /// Overwrites a matrix by a draw with `E W_ij^2 = std^2`.
     ///
     /// # Errors

@@ -33,6 +33,10 @@ impl Ensemble for Orthogonal {
         false
     }
 
+    fn quantile(&self, _probability: f64) -> Option<f64> {
+        None
+    }
+
     fn fill(&self, matrix: &mut DMatrix<f64>, std: f64, generator: &mut ChaCha8Rng) -> Result<(), LinalgError> {
         let (rows, columns) = matrix.shape();
         let (long, short) = (rows.max(columns), rows.min(columns));

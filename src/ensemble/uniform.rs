@@ -28,6 +28,10 @@ impl Ensemble for Uniform {
         true
     }
 
+    fn quantile(&self, probability: f64) -> Option<f64> {
+        Some(3f64.sqrt() * (2.0 * probability - 1.0))
+    }
+
     fn fill(&self, matrix: &mut DMatrix<f64>, std: f64, generator: &mut ChaCha8Rng) -> Result<(), LinalgError> {
         let bound = 3f64.sqrt() * std;
         for entry in matrix.as_mut_slice() {

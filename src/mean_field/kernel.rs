@@ -119,14 +119,14 @@ impl Kernel {
         }
     }
 
-    /// Two kernels at once from a function of a pair of samples, evaluated once per distinct entry and in parallel.
+    /// Several kernels at once from a function of a pair of samples, evaluated once per distinct entry and in parallel.
     ///
     /// `prepare` sees a diagonal entry and makes what the function needs to know of a sample; it is called once a sample.
-    pub fn map_pairs<S: Send + Sync>(
+    pub fn map_pairs<S: Send + Sync, const N: usize>(
         &self,
         prepare: impl Fn(f64) -> S + Sync,
-        function: impl Fn(&S, &S, GaussianPair) -> [f64; 2] + Sync,
-    ) -> [Self; 2] {
+        function: impl Fn(&S, &S, GaussianPair) -> [f64; N] + Sync,
+    ) -> [Self; N] {
         match self {
             Self::Exchangeable { batch, diagonal, off_diagonal } => {
                 let sample = prepare(*diagonal);
@@ -134,7 +134,7 @@ impl Kernel {
                     |covariance| function(&sample, &sample, GaussianPair { q1: *diagonal, q2: *diagonal, covariance });
                 let on = at(*diagonal);
                 let off = if *batch > 1 { at(*off_diagonal) } else { on };
-                [0, 1].map(|i| Self::Exchangeable { batch: *batch, diagonal: on[i], off_diagonal: off[i] })
+                std::array::from_fn(|i| Self::Exchangeable { batch: *batch, diagonal: on[i], off_diagonal: off[i] })
             }
             Self::Full(matrix) => {
                 let batch = matrix.nrows();
@@ -144,8 +144,8 @@ impl Kernel {
                     let pair = GaussianPair { q1: matrix[(a, a)], q2: matrix[(b, b)], covariance: matrix[(a, b)] };
                     function(&samples[a], &samples[b], pair)
                 };
-                let values: Vec<[f64; 2]> = pairs.par_iter().map(entry).collect();
-                [0, 1].map(|i| {
+                let values: Vec<[f64; N]> = pairs.par_iter().map(entry).collect();
+                std::array::from_fn(|i| {
                     let mut mapped = DMatrix::zeros(batch, batch);
                     for (&(a, b), value) in pairs.iter().zip(&values) {
                         mapped[(a, b)] = value[i];
@@ -157,7 +157,42 @@ impl Kernel {
         }
     }
 
-    fn to_matrix(&self) -> DMatrix<f64> {
+    /// `v_a v_b` over the samples, in the form of this kernel; `values` as [`Kernel::per_sample`] gives them.
+    pub fn outer(&self, values: &[f64]) -> Self {
+        match self {
+            Self::Exchangeable { batch, .. } => {
+                let square = values[0] * values[0];
+                Self::Exchangeable { batch: *batch, diagonal: square, off_diagonal: square }
+            }
+            Self::Full(matrix) => Self::Full(DMatrix::from_fn(matrix.nrows(), matrix.nrows(), |a, b| values[a] * values[b])),
+        }
+    }
+
+    /// A function of every sample's diagonal entry: one value for exchangeable samples, one per sample otherwise.
+    pub fn per_sample(&self, function: impl Fn(f64) -> f64) -> Vec<f64> {
+        match self {
+            Self::Exchangeable { diagonal, .. } => vec![function(*diagonal)],
+            Self::Full(matrix) => matrix.diagonal().iter().map(|&q| function(q)).collect(),
+        }
+    }
+
+    /// Entrywise sum.
+    pub fn plus(&self, other: &Self) -> Self {
+        match (self, other) {
+            (
+                Self::Exchangeable { batch, diagonal, off_diagonal },
+                Self::Exchangeable { diagonal: other_diagonal, off_diagonal: other_off_diagonal, .. },
+            ) => Self::Exchangeable {
+                batch: *batch,
+                diagonal: diagonal + other_diagonal,
+                off_diagonal: off_diagonal + other_off_diagonal,
+            },
+            _ => Self::Full(self.to_matrix() + other.to_matrix()),
+        }
+    }
+
+    /// All B x B entries.
+    pub fn to_matrix(&self) -> DMatrix<f64> {
         match self {
             Self::Exchangeable { batch, diagonal, off_diagonal } => {
                 DMatrix::from_fn(*batch, *batch, |a, b| if a == b { *diagonal } else { *off_diagonal })
@@ -194,6 +229,16 @@ impl ScaledKernel {
         Self::new(self.kernel.hadamard(other), self.ln_scale + ln_factor)
     }
 
+    /// The sum of two kernels.
+    pub fn plus(&self, other: &Self) -> Self {
+        let ln_scale = self.ln_scale.max(other.ln_scale);
+        if ln_scale == f64::NEG_INFINITY {
+            return self.clone();
+        }
+        let part = |kernel: &Self| kernel.kernel.affine((kernel.ln_scale - ln_scale).exp(), 0.0);
+        Self::new(part(self).plus(&part(other)), ln_scale)
+    }
+
     /// ln of the largest diagonal entry; `-inf` for the zero kernel.
     pub fn ln_largest_diagonal(&self) -> f64 {
         self.kernel.largest_diagonal().ln() + self.ln_scale
@@ -207,6 +252,11 @@ impl ScaledKernel {
     /// ln of `sum_ab A_ab B_ab`.
     pub fn ln_inner(&self, other: &Self) -> f64 {
         self.kernel.inner(&other.kernel).ln() + self.ln_scale + other.ln_scale
+    }
+
+    /// The same with its off-diagonal entries set to zero.
+    pub fn diagonal_only(&self) -> Self {
+        Self { kernel: self.kernel.without_correlations(), ln_scale: self.ln_scale }
     }
 
     /// ln of `sum_ab A_ab`.

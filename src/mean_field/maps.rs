@@ -1,7 +1,7 @@
 //! Variance map, correlation map and chi of one activation.
 
 use super::{Kernel, ScaledKernel};
-use crate::activation::{Activation, GaussianPair, HermiteSeries};
+use crate::activation::{Activation, GaussianPair, HermiteSeries, Shifted};
 
 /// What an activation does to a Gaussian batch with covariance `Q`.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +10,47 @@ pub struct ActivationMaps {
     pub output: ScaledKernel,
     /// `P_ab = E phi'(u_a) phi'(u_b)`: times sigma_w^2 it is chi on the diagonal and chi_c off it.
     pub slope: Kernel,
+    /// `A_ab = E phi phi'(u_a) phi phi'(u_b)`: what a gradient that is aligned with the outputs is multiplied by.
+    pub aligned: ScaledKernel,
+    /// `E phi''(u_a)`: the part of `phi'(u_a)` that is aligned with the layer's input.
+    pub curvature: SampleVector,
+    /// `d E phi(u_a)^2 / d q_a`: the slope of the variance map, by which an aligned gradient grows (chi_parallel / sigma_w^2).
+    pub variance_slope: Vec<f64>,
+}
+
+/// A number per sample (one in all for exchangeable samples), times `e^ln_scale`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleVector {
+    /// The numbers, up to the scale.
+    pub values: Vec<f64>,
+    /// Natural logarithm of the scale.
+    pub ln_scale: f64,
+}
+
+impl SampleVector {
+    /// Moves the size of the numbers into the scale.
+    pub fn new(values: Vec<f64>, ln_scale: f64) -> Self {
+        let size = values.iter().fold(0.0_f64, |size, value| size.max(value.abs()));
+        if size > 0.0 && size.is_finite() {
+            Self { values: values.into_iter().map(|value| value / size).collect(), ln_scale: ln_scale + size.ln() }
+        } else {
+            Self { values, ln_scale }
+        }
+    }
+}
+
+/// One node of the average over a bias that is not Gaussian.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BiasNode {
+    /// The bias.
+    pub shift: f64,
+    /// Its weight; all weights sum to 1.
+    pub weight: f64,
+}
+
+impl BiasNode {
+    /// No bias beyond what is in `Q`.
+    pub const NONE: [Self; 1] = [Self { shift: 0.0, weight: 1.0 }];
 }
 
 /// Variances above this are outside the domain in which the Gaussian expectations are accurate.
@@ -33,15 +74,19 @@ pub enum MapError {
     },
 }
 
-/// The maps `Q -> K, P` for `(u_a, u_b) ~ N(0, Q)`.
+/// The maps of an activation for `(u_a, u_b) ~ N(0, Q)`.
 ///
 /// # Formula
 ///
 /// ```text
-/// K_ab = E phi(u_a) phi(u_b)       P_ab = E phi'(u_a) phi'(u_b)
+/// K_ab = E phi(u_a) phi(u_b)       P_ab = E phi'(u_a) phi'(u_b)       A_ab = E phi phi'(u_a) phi phi'(u_b)
 /// ```
 ///
-/// A positively homogeneous activation (phi(s x) = s phi(x)) takes any scale; the others need variances up to 1e6.
+/// averaged over the nodes of a bias that all samples of a unit share ([`BiasNode::NONE`] for biases that are Gaussian, whose
+/// variance is part of Q, or absent).
+///
+/// A positively homogeneous activation (phi(s x) = s phi(x)) without such a bias takes any scale; the others need variances up to
+/// 1e6.
 ///
 /// # Errors
 ///
@@ -49,31 +94,64 @@ pub enum MapError {
 ///
 /// # Source
 ///
-/// Poole et al., NeurIPS 2016; Schoenholz et al., ICLR 2017.
-pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel) -> Result<ActivationMaps, MapError> {
-    let ln_reference = ln_reference_scale(phi, q);
+/// Poole et al., NeurIPS 2016; Schoenholz et al., ICLR 2017. Alignment: derived in [`crate::predict`].
+pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel, biases: &[BiasNode]) -> Result<ActivationMaps, MapError> {
+    let biased = biases != BiasNode::NONE;
+    let ln_reference = if biased { q.ln_scale } else { ln_reference_scale(phi, q) };
     let scale = ln_reference.exp();
-    if scale * q.kernel.largest_diagonal() > LARGEST_VARIANCE && !phi.is_homogeneous() {
+    if scale * q.kernel.largest_diagonal() > LARGEST_VARIANCE && (biased || !phi.is_homogeneous()) {
         return Err(MapError::VarianceTooLarge { variance: q.ln_largest_diagonal().exp() });
     }
+    let shifted: Vec<Shifted<'_>> = biases.iter().map(|node| Shifted::new(phi, node.shift)).collect();
+    let functions: Vec<(&dyn Activation, f64)> = if biased {
+        shifted.iter().zip(biases).map(|(shifted, node)| (shifted.as_dyn(), node.weight)).collect()
+    } else {
+        vec![(phi, 1.0)]
+    };
     // One expansion a sample serves all its pairs; alone it is no slower than the quadrature of a single pair.
-    let expand = q.kernel.batch() > 1 && !phi.has_closed_form_pairs();
+    let expand = q.kernel.batch() > 1 && (biased || !phi.has_closed_form_pairs());
     let largest = q.kernel.largest_diagonal();
-    let longest = expand.then(|| HermiteSeries::new(phi, scale * largest, 0)).flatten();
-    let [output, slope] = q.kernel.map_pairs(
-        |variance| match &longest {
-            Some(longest) if variance == largest => Some(longest.clone()),
-            Some(longest) => HermiteSeries::new(phi, scale * variance, longest.terms()),
-            None => None,
+    let longest: Vec<Option<HermiteSeries>> =
+        functions.iter().map(|(phi, _)| expand.then(|| HermiteSeries::new(*phi, scale * largest, 0)).flatten()).collect();
+    let [output, slope, aligned] = q.kernel.map_pairs(
+        |variance| -> Vec<Option<HermiteSeries>> {
+            let series = |((phi, _), longest): (&(&dyn Activation, f64), &Option<HermiteSeries>)| match longest {
+                Some(longest) if variance == largest => Some(longest.clone()),
+                Some(longest) => HermiteSeries::new(*phi, scale * variance, longest.terms()),
+                None => None,
+            };
+            functions.iter().zip(&longest).map(series).collect()
         },
         |first, second, pair| {
             let pair = GaussianPair { q1: scale * pair.q1, q2: scale * pair.q2, covariance: scale * pair.covariance };
-            let by_series = first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
-            let moments = by_series.unwrap_or_else(|| phi.pair_moments(pair));
-            [moments.phi, moments.dphi]
+            let mut sums = [0.0; 3];
+            for (((phi, weight), first), second) in functions.iter().zip(first).zip(second) {
+                let by_series = first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
+                let moments = by_series.unwrap_or_else(|| phi.pair_moments(pair));
+                sums[0] += weight * moments.phi;
+                sums[1] += weight * moments.dphi;
+                sums[2] += weight * moments.aligned;
+            }
+            sums
         },
     );
-    Ok(ActivationMaps { output: ScaledKernel::new(output, q.ln_scale - ln_reference), slope })
+    let average = |moment: &dyn Fn(&dyn Activation, f64) -> Option<f64>| {
+        let at = |variance: f64| {
+            functions.iter().map(|(phi, weight)| weight * moment(*phi, scale * variance).unwrap_or(0.0)).sum::<f64>()
+        };
+        q.kernel.per_sample(at)
+    };
+    let curvature = average(&|phi, q| phi.moments(q).ddphi);
+    let variance_slope = average(&|phi, q| phi.moments(q).phi2_slope);
+    // phi'' of a homogeneous activation falls with the size of its argument.
+    let ln_curvature = if phi.is_homogeneous() && !biased { 0.5 * (ln_reference - q.ln_scale) } else { 0.0 };
+    Ok(ActivationMaps {
+        output: ScaledKernel::new(output, q.ln_scale - ln_reference),
+        slope,
+        aligned: ScaledKernel::new(aligned, q.ln_scale - ln_reference),
+        curvature: SampleVector::new(curvature, ln_curvature),
+        variance_slope,
+    })
 }
 
 /// The scale at which the normalised kernel `q.kernel` stands for the whole of `q`: its own, or a convenient one where the
@@ -104,7 +182,7 @@ mod tests {
     fn relu_halves_the_variance_at_any_scale() {
         for ln_scale in [-1e5, 0.0, 1e5] {
             let q = ScaledKernel { ln_scale, ..one(1.0) };
-            let maps = activation_maps(&Relu, &q).expect("homogeneous");
+            let maps = activation_maps(&Relu, &q, &BiasNode::NONE).expect("homogeneous");
             assert!((maps.output.ln_largest_diagonal() - ln_scale - 0.5f64.ln()).abs() < 1e-10);
             assert!((maps.slope.mean_diagonal() - 0.5).abs() < 1e-15);
         }
@@ -113,18 +191,18 @@ mod tests {
     #[test]
     fn tiny_variances_are_linear_and_join_the_quadrature() {
         let tiny = ScaledKernel { ln_scale: -1e4, ..one(1.0) };
-        let maps = activation_maps(&Tanh, &tiny).expect("small variances are in the domain");
+        let maps = activation_maps(&Tanh, &tiny, &BiasNode::NONE).expect("small variances are in the domain");
         assert!((maps.output.ln_largest_diagonal() + 1e4).abs() < 1e-10);
         assert!((maps.output.kernel.mean_off_diagonal().expect("two samples") - 0.5).abs() < 1e-12);
         for q in [0.9e-24, 1.1e-24] {
-            let maps = activation_maps(&Tanh, &one(q)).expect("in the domain");
+            let maps = activation_maps(&Tanh, &one(q), &BiasNode::NONE).expect("in the domain");
             assert!((maps.output.ln_largest_diagonal() - q.ln()).abs() < 1e-12);
         }
     }
 
     #[test]
     fn variances_beyond_the_domain_are_refused_not_guessed() {
-        assert!(activation_maps(&Sigmoid, &one(1e7)).is_err());
-        assert!(activation_maps(&Linear, &one(1e7)).is_ok());
+        assert!(activation_maps(&Sigmoid, &one(1e7), &BiasNode::NONE).is_err());
+        assert!(activation_maps(&Linear, &one(1e7), &BiasNode::NONE).is_ok());
     }
 }

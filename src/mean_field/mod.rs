@@ -8,4 +8,4 @@ mod kernel;
 mod maps;
 
 pub use kernel::{Kernel, ScaledKernel};
-pub use maps::{ActivationMaps, MapError, activation_maps, reference_scale};
+pub use maps::{ActivationMaps, BiasNode, MapError, SampleVector, activation_maps, reference_scale};

@@ -15,6 +15,8 @@ pub(super) struct LayerRecord {
     ln_weight_gradient: f64,
     ln_bias_gradient: f64,
     ln_pre_activation_gradient: f64,
+    ln_activation_gradient: f64,
+    ln_input_rms: f64,
     ln_pre_activation_rms: f64,
     batch_correlation: f64,
     saturated: f64,
@@ -26,6 +28,8 @@ impl LayerRecord {
         ln_weight_gradient: f64::NAN,
         ln_bias_gradient: f64::NAN,
         ln_pre_activation_gradient: f64::NAN,
+        ln_activation_gradient: f64::NAN,
+        ln_input_rms: f64::NAN,
         ln_pre_activation_rms: f64::NAN,
         batch_correlation: f64::NAN,
         saturated: f64::NAN,
@@ -38,6 +42,8 @@ impl LayerRecord {
             Quantity::GradientNorms => self.ln_weight_gradient,
             Quantity::BiasGradientNorms => self.ln_bias_gradient,
             Quantity::PreActivationGradientNorms => self.ln_pre_activation_gradient,
+            Quantity::ActivationGradientNorms => self.ln_activation_gradient,
+            Quantity::LayerInputs => self.ln_input_rms,
             Quantity::PreActivations => self.ln_pre_activation_rms,
             Quantity::BatchCorrelations => self.batch_correlation,
             Quantity::SaturatedFraction => self.saturated,
@@ -77,12 +83,16 @@ impl<T: Real> Workspace<T> {
         let mut records = vec![LayerRecord::EMPTY; network.depth()];
         let mut norms = vec![[f64::NAN; 2]; network.depth()];
         let mut signals = vec![f64::NAN; network.depth()];
+        let mut arriving = vec![f64::NAN; network.depth()];
         let mut hooks = Hooks::new();
         hooks.on_forward(Layers::All, |event| {
             let record = &mut records[event.layer - 1];
             let h = event.pre_activation;
             if asked(Quantity::PreActivations) {
                 record.ln_pre_activation_rms = ln_norm(h.as_slice()) - 0.5 * (h.len() as f64).ln();
+            }
+            if asked(Quantity::LayerInputs) {
+                record.ln_input_rms = ln_norm(event.input.as_slice()) - 0.5 * (event.input.len() as f64).ln();
             }
             if asked(Quantity::BatchCorrelations) {
                 record.batch_correlation = batch_correlation(h);
@@ -112,13 +122,20 @@ impl<T: Real> Workspace<T> {
                 Ok(())
             });
         }
+        if asked(Quantity::ActivationGradientNorms) {
+            hooks.on_output_gradient(Layers::All, |event| {
+                arriving[event.layer - 1] = ln_norm(event.gradient.as_slice());
+                Ok(())
+            });
+        }
         network.forward_into(input, 0, &mut hooks, tape)?;
         if spec.measure.quantities.iter().any(|quantity| quantity.is_gradient()) {
             let evaluated = loss.evaluate(tape.output()).expect("the loss was drawn for this network's outputs");
             network.backward_into(tape, evaluated.gradient, 0, &mut hooks, gradients)?;
         }
         drop(hooks);
-        for ((record, [weight, bias]), signal) in records.iter_mut().zip(norms).zip(signals) {
+        for (((record, [weight, bias]), signal), arriving) in records.iter_mut().zip(norms).zip(signals).zip(arriving) {
+            record.ln_activation_gradient = arriving;
             record.ln_weight_gradient = weight;
             record.ln_bias_gradient = bias;
             record.ln_pre_activation_gradient = signal;

@@ -16,6 +16,11 @@ pub enum BoundLoss<T: Real> {
         /// T, n x B.
         targets: DMatrix<T>,
     },
+    /// `-(1/B) sum_a ln softmax(Y_a)[t_a]`; gradient `(softmax(Y_a) - e_{t_a}) / B`.
+    CrossEntropy {
+        /// Class t_a of every sample, below n.
+        labels: Vec<usize>,
+    },
 }
 
 /// A loss and its gradient.
@@ -47,6 +52,7 @@ impl<T: Real> BoundLoss<T> {
             Self::Sum => BoundLoss::Sum,
             Self::Readout(readout) => BoundLoss::Readout(readout.map(round)),
             Self::Mse { targets } => BoundLoss::Mse { targets: targets.map(round) },
+            Self::CrossEntropy { labels } => BoundLoss::CrossEntropy { labels: labels.clone() },
         }
     }
 
@@ -81,6 +87,28 @@ impl<T: Real> BoundLoss<T> {
                 let gradient = outputs.zip_map(targets, |y, t| T::from_f64(2.0 * (y.to_f64() - t.to_f64()) / count));
                 Ok(LossValue { value, gradient })
             }
+            Self::CrossEntropy { labels } => {
+                let classes = labels.iter().max().map_or(0, |label| label + 1);
+                if labels.len() != columns || classes > rows {
+                    let (what, got) = ("list of labels", (classes, labels.len()));
+                    return Err(LossShapeError { what, got, outputs: (rows, columns) });
+                }
+                let mut value = 0.0;
+                let mut gradient = DMatrix::from_element(rows, columns, T::default());
+                for (a, &label) in labels.iter().enumerate() {
+                    let y = outputs.column(a);
+                    // `f64::max` passes over NaN, but the sum below does not: a diverged network stays visible.
+                    let largest = y.iter().map(|y| y.to_f64()).fold(f64::NEG_INFINITY, f64::max);
+                    let sum: f64 = y.iter().map(|y| (y.to_f64() - largest).exp()).sum();
+                    value += sum.ln() + largest - y[label].to_f64();
+                    for (i, (entry, y)) in gradient.column_mut(a).iter_mut().zip(&y).enumerate() {
+                        let probability = (y.to_f64() - largest).exp() / sum;
+                        let target = if i == label { 1.0 } else { 0.0 };
+                        *entry = T::from_f64((probability - target) / columns as f64);
+                    }
+                }
+                Ok(LossValue { value: value / columns as f64, gradient })
+            }
         }
     }
 }
@@ -100,6 +128,27 @@ mod tests {
         let mse = BoundLoss::Mse { targets }.evaluate(&y).expect("same shape");
         assert_eq!(mse.value, 3.5);
         assert_eq!(mse.gradient, DMatrix::from_row_slice(2, 2, &[0.0, 0.5, 1.0, 1.5]));
+    }
+
+    /// Central differences of the value are the oracle; large outputs do not overflow.
+    #[test]
+    fn the_cross_entropys_gradient_is_the_slope_of_its_value() {
+        let y = DMatrix::from_fn(4, 3, |i, a| ((i * 5 + a * 3) % 7) as f64 * 0.4 - 1.0);
+        let loss = BoundLoss::CrossEntropy { labels: vec![0, 3, 1] };
+        let gradient = loss.evaluate(&y).expect("three labels").gradient;
+        for i in 0..4 {
+            for a in 0..3 {
+                let at = |step: f64| {
+                    let mut moved = y.clone();
+                    moved[(i, a)] += step;
+                    loss.evaluate(&moved).expect("three labels").value
+                };
+                assert!(((at(1e-5) - at(-1e-5)) / 2e-5 - gradient[(i, a)]).abs() < 1e-10);
+            }
+        }
+        let large = loss.evaluate(&(y * 1e4)).expect("three labels");
+        assert!(large.value.is_finite() && large.gradient.iter().all(|entry| entry.is_finite()));
+        assert!(loss.evaluate(&DMatrix::<f64>::zeros(3, 3)).is_err(), "label 3 needs four outputs");
     }
 
     #[test]

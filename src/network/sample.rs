@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use nalgebra::{DMatrix, DVector};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Uniform};
 
 use super::{Block, BoundLoss, Network};
 use crate::ensemble::{Ensemble, Gaussian};
@@ -86,6 +87,17 @@ pub fn bind_loss<T: Real>(spec: &Spec, stream: Stream) -> BoundLoss<T> {
         Loss::Mse => {
             let targets = standard_normal(outputs, spec.data.batch, stream, READOUT_STREAM);
             BoundLoss::Mse { targets: targets.map(T::from_f64) }
+        }
+        Loss::CrossEntropy => {
+            let labels = match &spec.data.source {
+                DataSource::Given { labels: Some(labels), .. } => labels.to_vec(),
+                _ => {
+                    let mut generator = stream.layer(READOUT_STREAM);
+                    let class = Uniform::new(0, outputs).expect("a network has at least one output");
+                    (0..spec.data.batch).map(|_| class.sample(&mut generator)).collect()
+                }
+            };
+            BoundLoss::CrossEntropy { labels }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Correlation between the samples of a batch: the c-map.
 
 use super::forward::ForwardKernels;
-use super::{Prediction, Predictions};
+use super::{Prediction, Predictions, Statistic};
 use crate::spec::{Quantity, Spec};
 
 pub(super) fn predict(spec: &Spec, forward: &ForwardKernels, predictions: &mut Predictions) {
     let quantity = Quantity::BatchCorrelations;
     if spec.data.batch < 2 {
-        predictions.withhold(quantity, 1..=forward.depth, "a batch of one sample has no pairs");
+        predictions.withhold(quantity, Statistic::Value, 1..=forward.depth, "a batch of one sample has no pairs");
         return;
     }
     for (index, layer) in forward.layers.iter().enumerate() {
@@ -15,20 +15,18 @@ pub(super) fn predict(spec: &Spec, forward: &ForwardKernels, predictions: &mut P
         let correlation = kernel.mean_off_diagonal().map(|off| off / kernel.mean_diagonal());
         match correlation.filter(|c| c.is_finite()) {
             Some(c) => predictions.predictions.push(Prediction {
-                quantity,
-                layer: index + 1,
-                value: Some(c),
-                log10_rms: None,
-                log10_mean: None,
-                error: None,
                 numerical_error: forward.relative_error(index + 1),
                 hypotheses: forward.hypotheses.clone(),
                 source: "correlation map (c-map): Poole et al. 2016".to_owned(),
+                ..Prediction::plain(quantity, index + 1, Some(c))
             }),
-            None => predictions.withhold(quantity, [index + 1], "the pre-activations vanish: no correlation exists"),
+            None => {
+                let reason = "the pre-activations vanish: no correlation exists";
+                predictions.withhold(quantity, Statistic::Value, [index + 1], reason);
+            },
         }
     }
     if let Some((layers, reason)) = forward.beyond() {
-        predictions.withhold(quantity, layers.skip(1), reason);
+        predictions.withhold(quantity, Statistic::Value, layers.skip(1), reason);
     }
 }

@@ -3,8 +3,9 @@
 use nalgebra::DMatrix;
 
 use crate::layer::{dense, pointwise};
-use crate::mean_field::{ActivationMaps, Kernel, ScaledKernel};
-use crate::spec::{BlockSpec, DataSource, Spec};
+use crate::mean_field::{ActivationMaps, BiasNode, Kernel, ScaledKernel};
+use crate::numeric::gauss_legendre;
+use crate::spec::{BlockSpec, DataSource, Law, Spec};
 
 /// The kernels of one layer.
 pub(super) struct LayerKernels {
@@ -12,6 +13,10 @@ pub(super) struct LayerKernels {
     pub input: ScaledKernel,
     /// Q_l: covariance of the pre-activations.
     pub q: ScaledKernel,
+    /// The Gaussian part of `q`: all of it, or without biases that are averaged over.
+    pub gaussian: ScaledKernel,
+    /// The biases that are averaged over.
+    pub biases: Vec<BiasNode>,
     /// K_l and P_l, or why there are none.
     pub maps: Result<ActivationMaps, String>,
 }
@@ -29,12 +34,20 @@ impl ForwardKernels {
         let mut layers = Vec::new();
         for block in &spec.network.blocks {
             let q = dense::covariance_map(&input, block.sigma_w(), block.sigma_b());
-            let maps = match not_gaussian(spec, block, &q, layers.is_empty()) {
+            let (gaussian, biases) = match block.biases.as_ref().filter(|law| is_averaged(law, &q)) {
+                Some(law) => {
+                    let gaussian = dense::covariance_map(&input, block.sigma_w(), 0.0);
+                    let nodes = bias_nodes(law, &gaussian);
+                    (gaussian, nodes)
+                }
+                None => (q.clone(), BiasNode::NONE.to_vec()),
+            };
+            let maps = match carried_by_few_features(spec, block, layers.is_empty()) {
                 Some(reason) => Err(reason),
-                None => pointwise::moment_map(&*block.activation, &q).map_err(|error| error.to_string()),
+                None => pointwise::moment_map(&*block.activation, &gaussian, &biases).map_err(|error| error.to_string()),
             };
             let next = maps.as_ref().map(|maps| maps.output.clone()).ok();
-            layers.push(LayerKernels { input, q, maps });
+            layers.push(LayerKernels { input, q, gaussian, biases, maps });
             match next {
                 Some(output) => input = output,
                 None => break,
@@ -57,20 +70,29 @@ impl ForwardKernels {
     }
 }
 
-/// Why the pre-activations of a layer are not Gaussian even in an infinitely wide network, if they are far from it: biases of
-/// another law that are not small, or given inputs that let a few weights of another law decide.
-fn not_gaussian(spec: &Spec, block: &BlockSpec, q: &ScaledKernel, first: bool) -> Option<String> {
-    if let Some(law) = block.biases.as_ref().filter(|law| law.ensemble.excess_kurtosis() != 0.0) {
-        let share = (2.0 * law.std.ln() - q.ln_largest_diagonal()).exp();
-        if share > super::LARGEST_BIAS_SHARE {
-            return Some(format!(
-                "the {} biases make up {share:.2} of the variance of the pre-activations, which are then not Gaussian: predicted \
-                 up to {} (Gaussian biases always)",
-                law.ensemble.name(),
-                super::LARGEST_BIAS_SHARE
-            ));
-        }
-    }
+/// Whether biases of this law must be averaged over: not Gaussian, and not small against the pre-activations.
+fn is_averaged(law: &Law, q: &ScaledKernel) -> bool {
+    law.ensemble.excess_kurtosis() != 0.0 && 2.0 * law.std.ln() - q.ln_largest_diagonal() > super::SMALL_BIAS_SHARE.ln()
+}
+
+/// Nodes a panel: the integrand is a Gaussian average, analytic on the scale of its spread.
+const NODES: usize = 12;
+
+/// Gauss-Legendre nodes in the probability of the bias, in as many panels as it has spreads of the Gaussian part.
+fn bias_nodes(law: &Law, gaussian: &ScaledKernel) -> Vec<BiasNode> {
+    let spreads = law.std / (0.5 * gaussian.ln_largest_diagonal()).exp();
+    let panels = spreads.ceil().clamp(1.0, 24.0) as usize;
+    let rule = gauss_legendre(NODES);
+    let node = |panel: usize, (x, weight): (f64, f64)| {
+        let probability = (panel as f64 + x) / panels as f64;
+        let standard = law.ensemble.quantile(probability)?;
+        Some(BiasNode { shift: law.std * standard, weight: weight / panels as f64 })
+    };
+    (0..panels).flat_map(|panel| rule.iter().filter_map(move |&entry| node(panel, entry))).collect()
+}
+
+/// Given inputs that let a few weights decide: pre-activations that are then not Gaussian unless the weights are.
+fn carried_by_few_features(spec: &Spec, block: &BlockSpec, first: bool) -> Option<String> {
     let kurtosis = block.weights.ensemble.excess_kurtosis();
     match &spec.data.source {
         DataSource::Given { inputs, .. } if first && kurtosis != 0.0 => {

@@ -2,106 +2,85 @@
 
 use std::f64::consts::LN_10;
 
-use super::forward::{ForwardKernels, LayerKernels};
-use super::{Correlations, Prediction, Predictions};
-use crate::layer::dense;
-use crate::mean_field::{ActivationMaps, Kernel, ScaledKernel, reference_scale};
+use super::backward::BackwardKernels;
+use super::forward::ForwardKernels;
+use super::{Correlations, Prediction, Predictions, Statistic};
 use crate::spec::{Loss, Quantity, Spec};
 
 const SOURCE: &str =
     "mean-field kernels of the batch: Poole et al. 2016, Schoenholz et al. 2017; sum over pairs of samples";
 
+const ALIGNED_SOURCE: &str = "mean-field kernels of the batch with the part of the gradient that is aligned with the activations: derived \
+                              for this project (see `predict`)";
+
 pub(super) fn predict(
     spec: &Spec,
     quantity: Quantity,
     forward: &ForwardKernels,
+    backward: &Result<BackwardKernels, String>,
     correlations: Correlations,
     predictions: &mut Predictions,
 ) {
     let blocks = &spec.network.blocks;
     let with_parameter = |layer: &usize| quantity != Quantity::BiasGradientNorms || blocks[layer - 1].biases.is_some();
-    if let Some((_, reason)) = forward.beyond() {
-        let reason = format!("the gradient passes through every layer; {reason}");
-        predictions.withhold(quantity, (1..=forward.depth).filter(with_parameter), reason);
-        return;
-    }
-    if spec.loss == Loss::Mse {
-        let reason = "the gradient of the squared error depends on the outputs themselves: gradient independence fails, and \
-                      no correction is derived in this version (losses `sum` and `random` are predicted)";
-        predictions.withhold(quantity, (1..=forward.depth).filter(with_parameter), reason);
-        return;
-    }
-    let layers: Vec<(&LayerKernels, &ActivationMaps)> =
-        forward.layers.iter().filter_map(|layer| Some((layer, layer.maps.as_ref().ok()?))).collect();
-    let aligned = spec.loss == Loss::Sum && !gradient_is_independent(spec, forward);
+    let backward = match (forward.beyond(), backward) {
+        (Some((_, reason)), _) => {
+            let reason = format!("the gradient passes through every layer; {reason}");
+            predictions.withhold(quantity, Statistic::Value, (1..=forward.depth).filter(with_parameter), reason);
+            return;
+        }
+        (None, Err(reason)) => {
+            predictions.withhold(quantity, Statistic::Value, (1..=forward.depth).filter(with_parameter), reason.clone());
+            return;
+        }
+        (None, Ok(backward)) => backward,
+    };
     let mut hypotheses = forward.hypotheses.clone();
-    hypotheses.push(
-        "gradient independence: the gradient that arrives at a layer is independent of its weights (leading order in width)"
+    hypotheses.push(match (spec.loss, backward.is_independent()) {
+        (Loss::CrossEntropy, _) => "gradient independence: the gradient that arrives at a layer is independent of its weights, and the \
+                                    softmax's own alignment with the last activations is O(1/width)"
             .to_owned(),
-    );
-    let mut found = Vec::new();
-    let mut delta: Option<ScaledKernel> = None;
-    for (index, (kernels, maps)) in layers.iter().enumerate().rev() {
-        if aligned && index + 1 < layers.len() {
-            let reason = "the derivative of the sum of the outputs is not a random direction: E phi'' is not 0 for this last \
-                          activation, W^T phi'(h) is aligned with the layer's input, and gradient independence fails; no \
-                          correction for batches is derived in this version (loss `random`, or a linear `output` layer, is \
-                          predicted)";
-            predictions.withhold(quantity, (1..=index + 1).filter(with_parameter), reason);
-            break;
-        }
-        // D_L = n_L P_L;  D_l = sigma_w(l+1)^2 D_{l+1} o P_l.
-        let current = match delta.take() {
-            None => ScaledKernel::new(maps.slope.clone(), (blocks[index].fan_out as f64).ln()),
-            Some(above) => above.times(&maps.slope, dense::ln_backward_factor(blocks[index + 1].sigma_w())),
-        };
+        (_, true) => "gradient independence: the gradient that arrives at a layer is independent of its weights (leading order in width)"
+            .to_owned(),
+        (_, false) => "the gradient that arrives at a layer is its part along the activations, which grows by chi_parallel, and a rest \
+                       that is independent of the weights (leading order in width)"
+            .to_owned(),
+    });
+    let mut vanished = Vec::new();
+    for (index, (kernels, gradient)) in forward.layers.iter().zip(&backward.layers).enumerate() {
         let layer = index + 1;
-        if with_parameter(&layer) {
-            let counted = match correlations {
-                Correlations::Kept => current.clone(),
-                Correlations::LeftOut => {
-                    ScaledKernel { kernel: current.kernel.without_correlations(), ..current.clone() }
-                }
-            };
-            let ln_square = match quantity {
-                Quantity::BiasGradientNorms => counted.ln_sum(),
-                Quantity::PreActivationGradientNorms => {
-                    ScaledKernel { kernel: current.kernel.without_correlations(), ..current.clone() }.ln_sum()
-                }
-                _ => (blocks[index].fan_in as f64).ln() + counted.ln_inner(&kernels.input),
-            };
-            let log10_rms = 0.5 * ln_square / LN_10;
-            found.push(Prediction {
-                quantity,
-                layer,
-                value: Some(10f64.powf(log10_rms)).filter(|value| value.is_finite() && *value > 0.0),
-                log10_rms: Some(log10_rms).filter(|log| log.is_finite()),
-                log10_mean: None,
-                error: None,
-                numerical_error: 2.0 * forward.relative_error(forward.depth) / LN_10,
-                hypotheses: hypotheses.clone(),
-                source: SOURCE.to_owned(),
-            });
+        if !with_parameter(&layer) {
+            continue;
         }
-        delta = Some(current);
+        let counted = match correlations {
+            Correlations::Kept => gradient.delta.clone(),
+            Correlations::LeftOut => gradient.delta.diagonal_only(),
+        };
+        let ln_square = match quantity {
+            Quantity::BiasGradientNorms => counted.ln_sum(),
+            Quantity::PreActivationGradientNorms => gradient.delta.diagonal_only().ln_sum(),
+            Quantity::ActivationGradientNorms => gradient.ln_activation_gradient_square,
+            _ => (blocks[index].fan_in as f64).ln() + counted.ln_inner(&kernels.input),
+        };
+        let log10_rms = 0.5 * ln_square / LN_10;
+        if !log10_rms.is_finite() {
+            vanished.push(layer);
+            continue;
+        }
+        let quadrature = 2.0 * forward.relative_error(forward.depth);
+        predictions.predictions.push(Prediction {
+            numerical_error: (quadrature + backward.numerical_error) / LN_10,
+            hypotheses: hypotheses.clone(),
+            source: if backward.is_independent() { SOURCE } else { ALIGNED_SOURCE }.to_owned(),
+            ..Prediction::logarithmic(quantity, layer, log10_rms)
+        });
     }
-    found.reverse();
-    let vanished: Vec<usize> = found.iter().filter(|p| p.log10_rms.is_none()).map(|p| p.layer).collect();
-    found.retain(|prediction| prediction.log10_rms.is_some());
-    predictions.withhold(quantity, vanished, "the limit is exactly zero: the logarithm does not exist");
-    predictions.predictions.extend(found);
-}
-
-/// Whether the gradient of the sum of the outputs leaves the last layer in a random direction: `E phi''(u) = 0` for the
-/// last activation, at every variance in the batch. The aligned part of `W^T phi'(h)` is `E phi''` times the input.
-fn gradient_is_independent(spec: &Spec, forward: &ForwardKernels) -> bool {
-    let (Some(block), Some(kernels)) = (spec.network.blocks.last(), forward.layers.last()) else { return true };
-    let reference = reference_scale(&*block.activation, &kernels.q);
-    let no_curvature = |q: f64| q == 0.0 || block.activation.moments(reference * q).ddphi == Some(0.0);
-    match &kernels.q.kernel {
-        Kernel::Exchangeable { diagonal, .. } => no_curvature(*diagonal),
-        Kernel::Full(matrix) => matrix.diagonal().iter().all(|&q| no_curvature(q)),
-    }
+    predictions.withhold(
+        quantity,
+        Statistic::Value,
+        vanished,
+        "the limit is exactly zero: the logarithm does not exist",
+    );
 }
 
 #[cfg(test)]
@@ -141,58 +120,87 @@ mod tests {
         }
     }
 
-    /// ReLU with a sum: only the last layer is predicted; with a random readout or a linear output layer all are.
+    /// ReLU, He, one sample, loss sum: E |dL/dx_{L-k}|^2 / n = 1 + (2k - 1)/pi (conserved Euler flow along x, 2/pi a layer across it);
+    /// a random readout keeps 1.
     #[test]
-    fn relu_under_a_sum_is_withheld_not_guessed() {
-        let base =
-            "[network]\ninput = 30\ndepth = 4\nwidth = 30\nactivation = \"relu\"\nweights = { preset = \"he\" }\n";
-        let withheld = predict(&spec(base));
-        assert_eq!(withheld.of(Quantity::GradientNorms).map(|p| p.layer).collect::<Vec<_>>(), [4]);
-        let reason = withheld.not_predicted.iter().find(|n| n.quantity == Quantity::GradientNorms).expect("withheld");
-        assert_eq!(reason.layers, [1, 2, 3]);
-        // He keeps the mean square: |dL/dW_l|^2 = n_in n_L chi^(L-l) P q = 30 30 1/2 in every layer.
-        for text in [format!("{base}[loss]\nkind = \"random\""), base.to_owned() + "output = 7"] {
-            let predictions = rms(&spec(&text));
-            assert_eq!(predictions.len(), if text.contains("output") { 5 } else { 4 });
+    fn relu_under_a_sum_grows_by_its_alignment() {
+        let base = "[network]\ninput = 300\ndepth = 9\nwidth = 300\nactivation = \"relu\"\nweights = { preset = \"he\" }\n";
+        let square = |text: &str, k: usize| {
+            let predictions = predict(&spec(text));
+            let at = predictions.get(Quantity::ActivationGradientNorms, 9 - k).and_then(|p| p.value);
+            at.expect("predicted").powi(2) / 300.0
+        };
+        assert!((square(base, 0) - 1.0).abs() < 1e-12);
+        for k in 1..9 {
+            let expected = 1.0 + (2.0 * k as f64 - 1.0) / std::f64::consts::PI;
+            assert!((square(base, k) - expected).abs() < 1e-10, "k = {k}");
+            assert!((square(&format!("{base}[loss]\nkind = \"random\""), k) - 1.0).abs() < 1e-10);
         }
+        // He keeps the mean square: |dL/dW_l|^2 = n_in n_L chi^(L-l) P q = 300 300 1/2 in every layer.
         for log10 in rms(&spec(&format!("{base}[loss]\nkind = \"random\""))) {
-            assert!((log10 - 0.5 * (30.0 * 30.0 * 0.5_f64).log10()).abs() < 1e-12);
+            assert!((log10 - 0.5 * (300.0 * 300.0 * 0.5_f64).log10()).abs() < 1e-12);
         }
     }
 
-    /// The rule holds where the variances leave the range of f64, above for ReLU and below for tanh.
+    /// The alignment holds where the variances leave the range of f64, above for ReLU and below for tanh.
     #[test]
-    fn withholding_does_not_depend_on_the_scale() {
-        let deep = |activation: &str, sigma_w: f64| {
+    fn the_alignment_does_not_depend_on_the_scale() {
+        let profile = |activation: &str, sigma_w: f64| {
             let text = format!(
                 "[network]\ninput = 9\ndepth = 800\nwidth = 9\nactivation = \"{activation}\"\nweights = {{ sigma_w = {sigma_w:?} }}"
             );
-            rms(&spec(&text)).len()
+            predict(&spec(&text))
         };
-        assert_eq!((deep("relu", 5.0), deep("relu", 0.1)), (1, 1));
-        assert_eq!((deep("tanh", 0.3), deep("linear", 9.0)), (800, 800));
+        let last_minus_first = |p: &Predictions| {
+            let at = |layer| p.get(Quantity::PreActivationGradientNorms, layer).and_then(|p| p.log10_rms).expect("predicted");
+            at(1) - at(800)
+        };
+        // chi = sigma_w^2 / 2 a layer in square, and the aligned part adds the factor (1/2 + (2k - 1)/pi) / (1/2) ~ 4k/pi.
+        for sigma_w in [5.0, 0.1_f64] {
+            let chi = 799.0 * 0.5 * (0.5 * sigma_w * sigma_w).log10();
+            // |delta_{L-k}|^2 / n = 1/2 + k/pi: half of what arrives, plus the aligned part.
+            let aligned = 0.5 * ((0.5 + 799.0 / std::f64::consts::PI) / 0.5).log10();
+            assert!((last_minus_first(&profile("relu", sigma_w)) - chi - aligned).abs() < 1e-6, "{sigma_w}");
+        }
+        assert_eq!(profile("tanh", 0.3).of(Quantity::GradientNorms).count(), 800);
     }
 
-    /// Biases that are far from Gaussian and large against q are withheld; Gaussian ones of the same size are not.
+    /// A linear network under the squared error: Y = W x, gradient 2 (Y - T) / (n B); with n_out = n and one layer,
+    /// E |dL/dH|^2 = (2/nB)^2 n B (q + 1), and one layer below the aligned part has kappa = 2 sigma_w^2 / (n B).
     #[test]
-    fn large_uniform_biases_are_withheld() {
-        let biased = |ensemble: &str| {
-            let text = format!(
-                "[network]\ninput = 9\ndepth = 3\nwidth = 9\nactivation = \"tanh\"\nweights = {{ sigma_w = 1.0 }}\n\
-                 biases = {{ ensemble = \"{ensemble}\", std = 2.0 }}"
-            );
-            rms(&spec(&text)).len()
-        };
-        assert_eq!((biased("uniform"), biased("gaussian")), (0, 3));
-    }
-
-    #[test]
-    fn squared_error_is_withheld_with_its_reason() {
-        let text = "[network]\ninput = 3\ndepth = 2\nwidth = 3\nactivation = \"tanh\"\nweights = { sigma_w = 1.0 }\n\
-                    [loss]\nkind = \"mse\"";
+    fn the_squared_error_meets_the_linear_closed_form() {
+        let text = "[network]\ninput = 40\ndepth = 2\nwidth = 40\nactivation = \"linear\"\nweights = { sigma_w = 1.5 }\n\
+                    [data]\nbatch = 3\n[loss]\nkind = \"mse\"";
         let predictions = predict(&spec(text));
-        assert_eq!(predictions.of(Quantity::GradientNorms).count(), 0);
-        assert!(predictions.not_predicted[0].reason.contains("squared error"));
+        let square = |layer| predictions.get(Quantity::PreActivationGradientNorms, layer).and_then(|p| p.value).expect("all").powi(2);
+        let (s2, scale) = (1.5f64.powi(2), (2.0f64 / 120.0).powi(2) * 120.0);
+        let (q1, q2) = (s2, s2 * s2);
+        assert!((square(2) - scale * (q2 + 1.0)).abs() < 1e-12);
+        // W^T (W x - t): W^T W x = sigma_w^2 x + an independent part of the same variance (Marchenko-Pastur, ratio 1).
+        assert!((square(1) - scale * (s2 * (q2 + 1.0) + s2 * s2 * q1)).abs() < 1e-12);
+    }
+
+    /// The softmax of very small outputs is uniform: D = (1/B^2)(1 - 1/n) on the diagonal, 0 off it for random labels.
+    #[test]
+    fn the_cross_entropy_of_an_undecided_network() {
+        let text = "[network]\ninput = 30\ndepth = 1\nwidth = 30\noutput = 10\nactivation = \"tanh\"\n\
+                    weights = { sigma_w = 1e-4 }\n[data]\nbatch = 4\n[loss]\nkind = \"cross_entropy\"";
+        let predictions = predict(&spec(text));
+        let at = |quantity| predictions.get(quantity, 2).and_then(|p: &Prediction| p.value).expect("predicted").powi(2);
+        assert!((at(Quantity::PreActivationGradientNorms) - 0.9 / 4.0).abs() < 1e-6);
+    }
+
+    /// Uniform biases that make up most of q: phi is averaged over them. An independent oracle for one ReLU layer without weights'
+    /// variance to speak of: E phi(b)^2 = bound^2 / 6.
+    #[test]
+    fn large_uniform_biases_are_averaged_over() {
+        let text = "[network]\ninput = 9\ndepth = 2\nwidth = 9\nactivation = \"relu\"\nweights = { sigma_w = 1e-3 }\n\
+                    biases = { ensemble = \"uniform\", bound = 1.0 }\n[loss]\nkind = \"random\"";
+        let predictions = predict(&spec(text));
+        let input = predictions.get(Quantity::LayerInputs, 2).and_then(|p| p.value).expect("predicted");
+        assert!((input.powi(2) - 1.0 / 6.0).abs() < 1e-5, "{input}");
+        let inactive = predictions.get(Quantity::InactiveFraction, 1).and_then(|p| p.value).expect("predicted");
+        assert!((inactive - 0.5).abs() < 1e-9);
     }
 
     /// Given inputs enter by their own Gram matrix: identical samples behave as one sample with a gradient B times as large.
@@ -202,6 +210,7 @@ mod tests {
         let sample: Vec<f64> = (0..50).map(|i| f64::from(i % 7) - 3.0).collect();
         let given = |columns: usize| crate::spec::DataSource::Given {
             inputs: std::sync::Arc::new(nalgebra::DMatrix::from_fn(50, columns, |i, _| sample[i])),
+            labels: None,
             origin: "test".to_owned(),
         };
         single.data = crate::spec::DataSpec { batch: 1, source: given(1) };

@@ -1,42 +1,45 @@
 //! Shares of saturated and inactive units.
 
 use super::forward::ForwardKernels;
-use super::{Prediction, Predictions};
-use crate::activation::{Activation, SATURATION};
-use crate::mean_field::{Kernel, reference_scale};
+use super::{Prediction, Predictions, Statistic};
+use crate::activation::{Activation, SATURATION, Shifted};
+use crate::mean_field::{BiasNode, reference_scale};
 use crate::spec::{Precision, Quantity, Spec};
 use crate::stats::normal_tail;
 
 pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels, predictions: &mut Predictions) {
     for (index, layer) in forward.layers.iter().enumerate() {
         let phi = &*spec.network.blocks[index].activation;
-        let scale = reference_scale(phi, &layer.q);
-        let share = |q: f64| -> f64 {
-            let shares = Shares::new(phi, (scale * q).sqrt(), spec.network.precision);
+        let one = |phi: &dyn Activation, sigma: f64| {
+            let shares = Shares::new(phi, sigma, spec.network.precision);
             if quantity == Quantity::SaturatedFraction { shares.saturated } else { shares.inactive }
         };
-        let value = match &layer.q.kernel {
-            Kernel::Exchangeable { diagonal, .. } => share(*diagonal),
-            Kernel::Full(matrix) => matrix.diagonal().iter().map(|&q| share(q)).sum::<f64>() / matrix.nrows() as f64,
+        let per_sample = if layer.biases == BiasNode::NONE {
+            let scale = reference_scale(phi, &layer.q);
+            layer.q.kernel.per_sample(|q| one(phi, (scale * q).sqrt()))
+        } else {
+            let scale = layer.gaussian.ln_scale.exp();
+            let averaged = |q: f64| {
+                let shifted = |node: &BiasNode| node.weight * one(&Shifted::new(phi, node.shift), (scale * q).sqrt());
+                layer.biases.iter().map(shifted).sum()
+            };
+            layer.gaussian.kernel.per_sample(averaged)
         };
+        let value = per_sample.iter().sum::<f64>() / per_sample.len() as f64;
         if !value.is_finite() {
-            predictions.withhold(quantity, [index + 1], "the pre-activations are beyond the range of f64");
+            let reason = "the pre-activations are beyond the range of f64";
+            predictions.withhold(quantity, Statistic::Value, [index + 1], reason);
             continue;
         }
         predictions.predictions.push(Prediction {
-            quantity,
-            layer: index + 1,
-            value: Some(value),
-            log10_rms: None,
-            log10_mean: None,
-            error: None,
             numerical_error: forward.relative_error(index + 1),
             hypotheses: forward.hypotheses.clone(),
             source: "normal measure of the level sets of phi' at the variance of the q-map".to_owned(),
+            ..Prediction::plain(quantity, index + 1, Some(value))
         });
     }
     if let Some((layers, reason)) = forward.beyond() {
-        predictions.withhold(quantity, layers.skip(1), reason);
+        predictions.withhold(quantity, Statistic::Value, layers.skip(1), reason);
     }
 }
 

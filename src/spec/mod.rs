@@ -119,6 +119,8 @@ pub enum DataSource {
     Given {
         /// The batch.
         inputs: Arc<DMatrix<f64>>,
+        /// Class of every sample, where the data has classes.
+        labels: Option<Arc<Vec<usize>>>,
         /// Where it was read from, for the reader of a report.
         origin: String,
     },
@@ -134,11 +136,15 @@ pub enum Loss {
     Random,
     /// Mean over all elements of `(Y - T)^2`, with standard normal targets T.
     Mse,
+    /// Mean over samples of `-ln softmax(Y)` at the sample's class: the labels of the data where it has them, else classes drawn
+    /// uniformly in every trial.
+    CrossEntropy,
 }
 
 impl Loss {
     /// Every loss with its name in the specification.
-    pub const ALL: [(&'static str, Self); 3] = [("sum", Self::Sum), ("random", Self::Random), ("mse", Self::Mse)];
+    pub const ALL: [(&'static str, Self); 4] =
+        [("sum", Self::Sum), ("random", Self::Random), ("mse", Self::Mse), ("cross_entropy", Self::CrossEntropy)];
 
     /// Name in the specification.
     pub fn name(self) -> &'static str {
@@ -146,6 +152,7 @@ impl Loss {
             Self::Sum => "sum",
             Self::Random => "random",
             Self::Mse => "mse",
+            Self::CrossEntropy => "cross_entropy",
         }
     }
 }

@@ -9,7 +9,7 @@ use super::reader::{Source, Table, Value};
 use super::{BlockSpec, DataSource, DataSpec, Law, Loss, MeasureSpec, NetworkSpec, PRESETS, Precision, Quantity};
 use super::{Spec, SpecError};
 use crate::activation::{self, Activation, Linear};
-use crate::data::{digits, given_inputs};
+use crate::data::{digit_labels, digits, given_inputs};
 use crate::ensemble::{self, Ensemble, Gaussian, Uniform};
 use crate::names;
 
@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
         None => DataSpec { batch: 1, source: DataSource::Gaussian },
     };
     let loss = match root.get("loss") {
-        Some(value) => loss(&value.table()?)?,
+        Some(value) => loss(&value.table()?, &network, &data)?,
         None => Loss::Sum,
     };
     let measure = match root.get("measure") {
@@ -274,7 +274,9 @@ fn data(table: &Table<'_>, input: usize, file: &Path) -> Result<DataSpec, SpecEr
                 (None, _) => inputs,
             };
             let origin = path.string()?.to_owned();
-            Ok(DataSpec { batch: inputs.ncols(), source: DataSource::Given { inputs: Arc::new(inputs), origin } })
+            let batch = inputs.ncols();
+            let source = DataSource::Given { inputs: Arc::new(inputs), labels: None, origin };
+            Ok(DataSpec { batch, source })
         }
         (Some(kind), _, Some(path)) => Err(path.wrong(format!("does not go with kind = \"{kind}\": remove one"))),
         (None | Some("gaussian" | "normal"), _, None) => {
@@ -287,7 +289,8 @@ fn data(table: &Table<'_>, input: usize, file: &Path) -> Result<DataSpec, SpecEr
             })?;
             fits(inputs.nrows(), "pixels per digit", &kind)?;
             let origin = "handwritten digits".to_owned();
-            Ok(DataSpec { batch, source: DataSource::Given { inputs: Arc::new(inputs), origin } })
+            let labels = digit_labels(batch).map(Arc::new);
+            Ok(DataSpec { batch, source: DataSource::Given { inputs: Arc::new(inputs), labels, origin } })
         }
         (Some("file"), Some(kind), None) => Err(kind.wrong("is \"file\": give its `path`")),
         (Some(other), Some(kind), None) => {
@@ -298,15 +301,27 @@ fn data(table: &Table<'_>, input: usize, file: &Path) -> Result<DataSpec, SpecEr
     }
 }
 
-fn loss(table: &Table<'_>) -> Result<Loss, SpecError> {
+fn loss(table: &Table<'_>, network: &NetworkSpec, data: &DataSpec) -> Result<Loss, SpecError> {
     table.only(&["kind"])?;
-    let kind = table.require("kind", ": \"sum\", \"random\" or \"mse\"")?;
+    let kind = table.require("kind", ": \"sum\", \"random\", \"mse\" or \"cross_entropy\"")?;
     let given = kind.string()?;
     let wanted = names::canonical(given);
-    Loss::ALL.iter().find(|(name, _)| *name == wanted).map(|(_, loss)| *loss).ok_or_else(|| {
+    let known = Loss::ALL.iter().find(|(name, _)| names::canonical(name) == wanted).map(|(_, loss)| *loss);
+    let loss = known.ok_or_else(|| {
         let suggestion = names::suggestion(given, Loss::ALL.iter().map(|(name, _)| *name));
         kind.wrong(format!("is the unknown loss \"{given}\": {suggestion}"))
-    })
+    })?;
+    let outputs = network.blocks.last().map_or(network.input, |block| block.fan_out);
+    let classes = match &data.source {
+        DataSource::Given { labels: Some(labels), .. } => labels.iter().max().map_or(2, |label| (label + 1).max(2)),
+        _ => 2,
+    };
+    if loss == Loss::CrossEntropy && outputs < classes {
+        return Err(kind.wrong(format!(
+            "needs an output for each of the {classes} classes, and the network has {outputs}: set network.output = {classes} or more"
+        )));
+    }
+    Ok(loss)
 }
 
 fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {

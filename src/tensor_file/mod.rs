@@ -1,4 +1,4 @@
-//! Named tensors from files: safetensors with f16, bf16, f32 and f64 data.
+//! Named tensors from files: safetensors with f16, bf16, f32 and f64 data, and whole numbers.
 
 mod safetensors_file;
 

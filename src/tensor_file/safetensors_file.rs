@@ -75,7 +75,7 @@ pub enum TensorFileError {
 /// # Errors
 ///
 /// [`TensorFileError`]: a missing or unreadable file, a header that is truncated or disagrees with the bytes, a type other
-/// than F16, BF16, F32, F64, an entry that is NaN or infinite.
+/// than F16, BF16, F32, F64, I64, I32, U8, an entry that is NaN or infinite.
 pub fn read_safetensors(file: &Path) -> Result<Vec<Tensor>, TensorFileError> {
     let io = |source| TensorFileError::Io { file: file.to_owned(), source };
     // A device or a pipe has no end, or blocks until somebody writes to it.
@@ -117,6 +117,10 @@ fn widen(view: &TensorView<'_>) -> Option<Vec<f64>> {
         Dtype::F32 => Some(words(data, |word| f64::from(f32::from_le_bytes(word)))),
         Dtype::F16 => Some(words(data, |word| f16::from_le_bytes(word).to_f64())),
         Dtype::BF16 => Some(words(data, |word| bf16::from_le_bytes(word).to_f64())),
+        // Labels; exact up to 2^53.
+        Dtype::I64 => Some(words(data, |word| i64::from_le_bytes(word) as f64)),
+        Dtype::I32 => Some(words(data, |word| f64::from(i32::from_le_bytes(word)))),
+        Dtype::U8 => Some(data.iter().map(|&byte| f64::from(byte)).collect()),
         _ => None,
     }
 }

@@ -1,0 +1,97 @@
+//! An activation under a constant bias.
+
+use super::{Activation, DerivativeBounds};
+
+/// `phi(x + shift)`: what a unit with bias `shift` does to the part of its pre-activation that comes from the weights.
+///
+/// Averaging its Gaussian expectations over the law of the biases gives those of the layer, whatever that law is.
+#[derive(Debug)]
+pub struct Shifted<'a> {
+    inner: &'a dyn Activation,
+    shift: f64,
+    kinks: Vec<f64>,
+}
+
+impl<'a> Shifted<'a> {
+    /// `phi(x + shift)`.
+    pub fn new(inner: &'a dyn Activation, shift: f64) -> Self {
+        Self { inner, shift, kinks: inner.kinks().iter().map(|kink| kink - shift).collect() }
+    }
+}
+
+impl Activation for Shifted<'_> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn formula(&self) -> &'static str {
+        self.inner.formula()
+    }
+
+    fn value(&self, x: f64) -> f64 {
+        self.inner.value(x + self.shift)
+    }
+
+    fn derivative(&self, x: f64) -> f64 {
+        self.inner.derivative(x + self.shift)
+    }
+
+    fn value_and_derivative(&self, x: f64) -> (f64, f64) {
+        self.inner.value_and_derivative(x + self.shift)
+    }
+
+    fn kinks(&self) -> &[f64] {
+        &self.kinks
+    }
+
+    fn centre(&self) -> f64 {
+        self.inner.centre() - self.shift
+    }
+
+    fn derivative_bounds(&self) -> DerivativeBounds {
+        self.inner.derivative_bounds()
+    }
+
+    fn smoothed(&self, mean: f64, spread: f64) -> Option<[f64; 3]> {
+        self.inner.smoothed(mean + self.shift, spread)
+    }
+
+    fn as_dyn(&self) -> &dyn Activation {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{GaussianPair, Relu, Tanh};
+    use super::*;
+    use crate::numeric::integrate;
+
+    /// Averaged over a Gaussian bias of variance s, the expectations are those of the whole pre-activation: the bias only adds s
+    /// to every entry of the covariance.
+    #[test]
+    fn averaging_over_a_gaussian_bias_adds_its_variance() {
+        let (q, c, s) = (0.8, 0.6, 0.5_f64);
+        for phi in [&Relu as &dyn Activation, &Tanh] {
+            let averaged = integrate(
+                |z| {
+                    let shifted = Shifted::new(phi, s.sqrt() * z);
+                    let moments = shifted.moments(q);
+                    let pair = shifted.pair_moments(GaussianPair { q1: q, q2: q, covariance: c * q });
+                    let weight = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+                    let stein = [moments.ddphi, moments.phi2_slope].map(|m| m.expect("q > 0"));
+                    [moments.phi2, pair.phi, pair.dphi, pair.aligned, stein[0], stein[1]].map(|f| f * weight)
+                },
+                &[-9.0, -3.0, 0.0, 3.0, 9.0],
+                1e-8,
+            );
+            let whole = phi.moments(q + s);
+            let pair = phi.pair_moments(GaussianPair { q1: q + s, q2: q + s, covariance: c * q + s });
+            let stein = [whole.ddphi, whole.phi2_slope].map(|m| m.expect("q > 0"));
+            let expected = [whole.phi2, pair.phi, pair.dphi, pair.aligned, stein[0], stein[1]];
+            for (got, expected) in averaged.value.into_iter().zip(expected) {
+                assert!((got - expected).abs() < 1e-8, "{}: {got} not {expected}", phi.name());
+            }
+        }
+    }
+}

@@ -137,7 +137,10 @@ pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel, biases: &[BiasNod
     );
     let average = |moment: &dyn Fn(&dyn Activation, f64) -> Option<f64>| {
         let at = |variance: f64| {
-            functions.iter().map(|(phi, weight)| weight * moment(*phi, scale * variance).unwrap_or(0.0)).sum::<f64>()
+            let parts = functions.iter().map(|(phi, weight)| weight * moment(*phi, scale * variance).unwrap_or(0.0));
+            let (sum, size) = parts.fold((0.0, 0.0), |(sum, size): (f64, f64), part| (sum + part, size + part.abs()));
+            // What cancels between opposite biases is zero, not rounding.
+            if sum.abs() < 1e-12 * size { 0.0 } else { sum }
         };
         q.kernel.per_sample(at)
     };

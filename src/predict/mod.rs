@@ -12,6 +12,7 @@ mod gradient_norms;
 mod root_mean_squares;
 mod sampling;
 mod saturation;
+mod typical;
 
 use serde::{Deserialize, Serialize};
 
@@ -188,14 +189,36 @@ impl Predictions {
 /// assert!((first.expect("predicted") - 2.2023).abs() < 1e-4);
 /// # Ok::<(), gradspectra::spec::SpecError>(())
 /// ```
+///
+/// Mean and variance of the logarithm of a gradient norm over networks, to leading order in 1/width (exact for one sample through linear
+/// and ReLU layers):
+///
+/// ```text
+/// Var ln |G_l|^2 = sum_k Var f_k / n_k        E ln |G_l|^2 = ln E |G_l|^2 - Var ln |G_l|^2 / 2
+/// f_k = sum_ab S^k_ab phi(h_a) phi(h_b) + [k >= l] sum_ab w_ab phi'(h_a) g_a phi'(h_b) g_b / (P_k^ab G_k^ab)
+/// ```
+///
+/// over one unit's pre-activations h ~ N(0, Q_k) and arriving gradients g ~ N(0, G_k), with w_ab the share of the pair in the norm and
+/// S^k the response of ln |G_l|^2 to K_k through all layers above.
 pub fn predict(spec: &Spec) -> Predictions {
-    predictions_with(spec, Correlations::Kept)
+    let forward = ForwardKernels::of(spec);
+    let backward = backward_of(spec, &forward);
+    let mut predictions = values(spec, &forward, &backward, Correlations::Kept);
+    typical::add(spec, &forward, &backward, &mut predictions);
+    predictions
 }
 
-/// As [`predict`], with the products between different samples of the batch left out of the gradient norms: the nearest mistake
+/// As [`predict`], root mean squares and other values only: without the typical values and spreads, which cost most of the time.
+pub fn predict_values(spec: &Spec) -> Predictions {
+    let forward = ForwardKernels::of(spec);
+    values(spec, &forward, &backward_of(spec, &forward), Correlations::Kept)
+}
+
+/// As [`predict_values`], with the products between different samples of the batch left out of the gradient norms: the nearest mistake
 /// of whoever adds up the samples' squared norms. For negative controls.
 pub fn predict_without_correlations(spec: &Spec) -> Predictions {
-    predictions_with(spec, Correlations::LeftOut)
+    let forward = ForwardKernels::of(spec);
+    values(spec, &forward, &backward_of(spec, &forward), Correlations::LeftOut)
 }
 
 /// Whether the sum over pairs of samples has its off-diagonal terms.
@@ -205,14 +228,21 @@ enum Correlations {
     LeftOut,
 }
 
-fn predictions_with(spec: &Spec, correlations: Correlations) -> Predictions {
-    let forward = ForwardKernels::of(spec);
+fn backward_of(spec: &Spec, forward: &ForwardKernels) -> Result<BackwardKernels, String> {
     let wants_gradients = spec.measure.quantities.iter().any(|quantity| quantity.is_gradient());
-    let backward = if wants_gradients && forward.beyond().is_none() {
-        BackwardKernels::of(spec, &forward)
+    if wants_gradients && forward.beyond().is_none() {
+        BackwardKernels::of(spec, forward)
     } else {
         Err("no gradient is asked for".to_owned())
-    };
+    }
+}
+
+fn values(
+    spec: &Spec,
+    forward: &ForwardKernels,
+    backward: &Result<BackwardKernels, String>,
+    correlations: Correlations,
+) -> Predictions {
     let mut predictions = Predictions::default();
     for &quantity in &spec.measure.quantities {
         match quantity {
@@ -220,14 +250,14 @@ fn predictions_with(spec: &Spec, correlations: Correlations) -> Predictions {
             | Quantity::BiasGradientNorms
             | Quantity::PreActivationGradientNorms
             | Quantity::ActivationGradientNorms => {
-                gradient_norms::predict(spec, quantity, &forward, &backward, correlations, &mut predictions);
+                gradient_norms::predict(spec, quantity, forward, backward, correlations, &mut predictions);
             }
             Quantity::LayerInputs | Quantity::PreActivations => {
-                root_mean_squares::predict(quantity, &forward, &mut predictions);
+                root_mean_squares::predict(quantity, forward, &mut predictions);
             }
-            Quantity::BatchCorrelations => batch_correlations::predict(spec, &forward, &mut predictions),
+            Quantity::BatchCorrelations => batch_correlations::predict(spec, forward, &mut predictions),
             Quantity::SaturatedFraction | Quantity::InactiveFraction => {
-                saturation::predict(spec, quantity, &forward, &mut predictions);
+                saturation::predict(spec, quantity, forward, &mut predictions);
             }
         }
     }

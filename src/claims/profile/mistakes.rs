@@ -4,7 +4,7 @@ use super::result::LayerVerdict;
 use super::{decide, number};
 use crate::claims::verdict::power;
 use crate::claims::{ControlResult, Verdict};
-use crate::predict::{Predictions, predict, predict_without_correlations};
+use crate::predict::{Predictions, predict_values, predict_without_correlations};
 use crate::spec::{Quantity, Spec};
 use crate::stats::Interval;
 
@@ -46,7 +46,7 @@ pub(super) fn mistakes(spec: &Spec, quantity: Quantity, right: &Predictions, lay
     let mut mistakes = vec![
         Mistake {
             what: format!("sigma_w {:.0} % too large", 100.0 * (SIGMA_W_MISTAKE - 1.0)),
-            shifts: shifts(&predict(&spec.with_sigma_w_scaled(SIGMA_W_MISTAKE))),
+            shifts: shifts(&predict_values(&spec.with_sigma_w_scaled(SIGMA_W_MISTAKE))),
         },
         Mistake { what: factor.to_owned(), shifts: vec![size; layers.len()] },
     ];

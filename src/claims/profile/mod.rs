@@ -10,7 +10,7 @@ pub use result::{LayerVerdict, MeasuredWidth, ProfileVerdict};
 
 use super::{ClaimError, ControlResult, Verdict, decide};
 use crate::measure::{Measurements, Progress, measure};
-use crate::predict::{Predictions, predict};
+use crate::predict::{Predictions, predict_values};
 use crate::spec::{Precision, Quantity, Spec};
 use crate::stats::{Estimate, Extrapolation, Interval, extrapolate, student_quantile};
 
@@ -130,7 +130,7 @@ pub(super) fn judge_networks(
         spec
     };
     let (theory, drawn) = (only(theory), only(drawn));
-    let predictions = predict(&theory);
+    let predictions = predict_values(&theory);
     let layers: Vec<usize> = predictions.of(quantity).map(|prediction| prediction.layer).collect();
     if layers.is_empty() {
         let reason = predictions.not_predicted.first().map_or("no layer has it", |withheld| &withheld.reason);
@@ -151,7 +151,7 @@ pub(super) fn judge_networks(
     let dear = width >= STILL_WIDE && theory.resized(4.0).parameters() > DEAR_PARAMETERS;
     let factors = if width >= WIDE || dear { [1.0, 0.5, 0.25] } else { [1.0, 2.0, 4.0] };
     for factor in factors {
-        let limit = predict(&theory.resized(factor));
+        let limit = predict_values(&theory.resized(factor));
         // Independent random numbers at every width: the extrapolation takes the estimates for independent.
         let fresh;
         let measured = match own {

@@ -1,0 +1,313 @@
+//! Variance of ln of a gradient norm to leading order in 1/width, for any batch and activation.
+//!
+//! Given the layers below, the n_k units of layer k are independent; so are, to leading order, the gradients that arrive at them.
+//! The kernels of a layer are averages over its units and fluctuate by O(n_k^(-1/2)); everything above answers linearly. Hence
+//!
+//! ```text
+//! Var ln |G_l|^2 = sum_k Var f_k(h, g) / n_k
+//! f_k = sum_ab S^k_ab phi(h_a) phi(h_b) + [k >= l] sum_ab w_ab phi'(h_a) g_a phi'(h_b) g_b / E(phi'(h_a) g_a phi'(h_b) g_b)
+//! ```
+//!
+//! over the batch's pre-activations h ~ N(0, Q_k) of one unit and the gradients g ~ N(0, G_k) that arrive at it. `w_ab` is the share of
+//! the pair (a, b) in the norm; S^k = d ln |G_l|^2 / dK_k is the adjoint of the linearised maps, carried from the top down. For one
+//! sample this is the variance recursion of Hanin and Nica and of Roberts, Yaida and Hanin; for a batch it is derived here. An
+//! orthogonal W moves no norm and no angle: the part of f_k that is quadratic in h (or in g) is then left out.
+
+use nalgebra::DMatrix;
+
+use super::super::backward::BackwardKernels;
+use super::super::forward::ForwardKernels;
+use super::super::sampling::{Normals, bias, factor};
+use super::LogMoments;
+use super::sensitivity::Sensitivity;
+use crate::layer::dense;
+use crate::linalg::{Transpose, gemm};
+use crate::mean_field::{BiasNode, reference_scale};
+use crate::spec::{BlockSpec, DataSource, Loss, Quantity, Spec};
+use crate::stats::normal_quantile;
+
+/// Floating-point operations that a prediction may take: some seconds.
+const BUDGET: f64 = 2e10;
+/// Deviations are then good to some percent for the most saturated activations, better for the others.
+const MOST_POINTS: usize = 1 << 15;
+const LEAST_POINTS: usize = 1 << 9;
+
+/// ln |G_l|^2 as a function of the kernels.
+struct Functional {
+    layer: usize,
+    /// Share of every pair of samples.
+    weights: DMatrix<f64>,
+    /// Gradient with respect to the normalised kernel of the layer's input; zero where the norm does not contain it.
+    on_input: Option<DMatrix<f64>>,
+    /// Gradient with respect to the normalised kernel that the recursion stands at.
+    carried: DMatrix<f64>,
+    variance: f64,
+    with_last: f64,
+}
+
+/// The points at which the units of every layer are taken: points x samples of independent normal coordinates of h and of g, and the
+/// probability of the bias.
+struct Points {
+    forward: DMatrix<f64>,
+    backward: DMatrix<f64>,
+    bias: Vec<f64>,
+}
+
+/// The units of one layer as seen by the batch: points x samples.
+struct Units {
+    /// phi(h), scaled so that the average of its products is the normalised K.
+    phi: DMatrix<f64>,
+    /// phi'(h) g.
+    delta: DMatrix<f64>,
+}
+
+pub(super) fn log_moments(
+    spec: &Spec,
+    forward: &ForwardKernels,
+    backward: &BackwardKernels,
+    norms: &[(Quantity, usize)],
+) -> Result<Vec<LogMoments>, String> {
+    if spec.loss == Loss::CrossEntropy {
+        return Err("a softmax over few outputs does not average over units: its spread is not O(1/width)".to_owned());
+    }
+    if !backward.is_independent() {
+        return Err("the gradient is aligned with the activations, and the fluctuations of the aligned part are not derived (loss \
+                    `random`, or a linear `output` layer under `sum`, is)"
+            .to_owned());
+    }
+    let blocks = &spec.network.blocks;
+    let (depth, batch) = (blocks.len(), spec.data.batch);
+    let pairs = norms.len() as f64 * (depth + 1) as f64;
+    let a_point = 4.0 * (batch * batch + 8 * batch) as f64;
+    let points = ((BUDGET / (pairs * a_point)) as usize).min(MOST_POINTS);
+    if points < LEAST_POINTS {
+        return Err(format!(
+            "the spread of {depth} layers for a batch of {batch} takes more than the {BUDGET:.0e} operations that are allowed: a smaller \
+             batch or depth is predicted"
+        ));
+    }
+    let mut functionals = norms
+        .iter()
+        .map(|&(quantity, layer)| functional(quantity, layer, forward, backward))
+        .collect::<Option<Vec<Functional>>>()
+        .ok_or("the weights of the pairs of samples leave the range of f64")?;
+    // The last layer that has the same quantity, for ratios.
+    let last: Vec<usize> =
+        norms.iter().map(|(quantity, _)| norms.iter().rposition(|(other, _)| other == quantity).unwrap_or(0)).collect();
+    let points = Points::new(points, batch);
+    for index in (0..depth).rev() {
+        let (block, kernels) = (&blocks[index], &forward.layers[index]);
+        let layer = index + 1;
+        let Ok(maps) = &kernels.maps else { return Err("a layer has no maps".to_owned()) };
+        let units = Units::of(spec, index, forward, backward, &points);
+        for functional in functionals.iter_mut().filter(|functional| functional.layer == layer + 1) {
+            functional.carried += functional.on_input.take().unwrap_or_else(|| DMatrix::zeros(batch, batch));
+        }
+        let slope = maps.slope.to_matrix();
+        let arriving = backward.layers[index].arriving.kernel.to_matrix();
+        let coefficients = |functional: &Functional| {
+            (functional.layer <= layer).then(|| {
+                DMatrix::from_fn(batch, batch, |a, b| {
+                    let expected = slope[(a, b)] * arriving[(a, b)];
+                    if expected == 0.0 { 0.0 } else { functional.weights[(a, b)] / expected }
+                })
+            })
+        };
+        // An orthogonal W_k keeps Q_k, an orthogonal W_{k+1} keeps G_k, in the smaller of its two dimensions.
+        let kept_forward = orthogonal_share(block, block.fan_out, block.fan_in);
+        let kept_backward = blocks.get(index + 1).map_or(0.0, |above| orthogonal_share(above, above.fan_in, above.fan_out));
+        let responses: Vec<Response> = functionals
+            .iter()
+            .map(|functional| {
+                let f = units.respond(&functional.carried, coefficients(functional).as_ref());
+                Response::of(f, &points, kept_forward, kept_backward)
+            })
+            .collect();
+        for ((functional, response), &last) in functionals.iter_mut().zip(&responses).zip(&last) {
+            let units = block.fan_out as f64;
+            functional.variance += response.covariance(response) / units;
+            functional.with_last += response.covariance(&responses[last]) / units;
+        }
+        let sensitivity = Sensitivity::of(&*block.activation, kernels, maps);
+        let ln_factor = 2.0 * block.sigma_w().ln() + kernels.input.ln_scale - kernels.gaussian.ln_scale;
+        let factor = ln_factor.exp();
+        for functional in &mut functionals {
+            let direct = (functional.layer <= layer).then_some(&functional.weights);
+            functional.carried = factor * sensitivity.adjoint(&functional.carried, direct);
+        }
+    }
+    // Random inputs are a layer of their own, with x ~ N(0, I): Var sum_ab S_ab x_a x_b = 2 tr S^2.
+    for functional in functionals.iter_mut().filter(|functional| functional.layer == 1) {
+        functional.carried += functional.on_input.take().unwrap_or_else(|| DMatrix::zeros(batch, batch));
+    }
+    if matches!(spec.data.source, DataSource::Gaussian) {
+        let input = spec.network.input as f64;
+        let carried: Vec<DMatrix<f64>> = functionals.iter().map(|functional| functional.carried.clone()).collect();
+        for (functional, &last) in functionals.iter_mut().zip(&last) {
+            functional.variance += 2.0 * functional.carried.dot(&functional.carried) / input;
+            functional.with_last += 2.0 * functional.carried.dot(&carried[last]) / input;
+        }
+    }
+    let moments = |(functional, &last): (&Functional, &usize)| LogMoments {
+        mean: None,
+        variance: functional.variance,
+        ratio_variance: (functional.variance + functionals[last].variance - 2.0 * functional.with_last).max(0.0),
+    };
+    Ok(functionals.iter().zip(&last).map(moments).collect())
+}
+
+/// Weights of the pairs; `None` if they are not finite.
+fn functional(
+    quantity: Quantity,
+    layer: usize,
+    forward: &ForwardKernels,
+    backward: &BackwardKernels,
+) -> Option<Functional> {
+    let delta = backward.layers[layer - 1].delta.kernel.to_matrix();
+    let input = forward.layers[layer - 1].input.kernel.to_matrix();
+    let batch = delta.nrows();
+    let products = match quantity {
+        Quantity::GradientNorms => delta.component_mul(&input),
+        Quantity::PreActivationGradientNorms => DMatrix::from_diagonal(&delta.diagonal()),
+        _ => delta.clone(),
+    };
+    let total = products.sum();
+    let on_input = (quantity == Quantity::GradientNorms).then(|| &delta / total);
+    let carried = DMatrix::zeros(batch, batch);
+    let finite = total.is_finite() && total > 0.0;
+    finite.then(|| Functional { layer, weights: products / total, on_input, carried, variance: 0.0, with_last: 0.0 })
+}
+
+/// Share of the fluctuation of a norm that an orthogonal matrix of `dimensions` x `from` (in the direction it is applied) suppresses.
+fn orthogonal_share(block: &BlockSpec, dimensions: usize, from: usize) -> f64 {
+    if block.weights.ensemble.independent_entries() { 0.0 } else { (dimensions as f64 / from as f64).min(1.0) }
+}
+
+impl Points {
+    fn new(points: usize, batch: usize) -> Self {
+        let normals = Normals::new(2 * batch + 1);
+        let mut coordinates = vec![0.0; 2 * batch + 1];
+        let mut forward = DMatrix::zeros(points, batch);
+        let mut backward = DMatrix::zeros(points, batch);
+        let mut bias = vec![0.0; points];
+        for point in 0..points {
+            normals.probabilities(point, &mut coordinates);
+            for a in 0..batch {
+                forward[(point, a)] = normals.quantile(coordinates[a]);
+                backward[(point, a)] = normals.quantile(coordinates[batch + a]);
+            }
+            bias[point] = coordinates[2 * batch];
+        }
+        Self { forward, backward, bias }
+    }
+}
+
+impl Units {
+    fn of(spec: &Spec, index: usize, forward: &ForwardKernels, backward: &BackwardKernels, points: &Points) -> Self {
+        let (block, layer) = (&spec.network.blocks[index], &forward.layers[index]);
+        let batch = spec.data.batch;
+        let phi = &*block.activation;
+        let biased = layer.biases != BiasNode::NONE;
+        let scale = if biased { layer.gaussian.ln_scale.exp() } else { reference_scale(phi, &layer.gaussian) };
+        // Weights and biases apart: an orthogonal W constrains its own part of h only.
+        let weights = dense::covariance_map(&layer.input, block.sigma_w(), 0.0);
+        let h_factor = factor(&weights.kernel) * (scale.sqrt() * (0.5 * (weights.ln_scale - layer.gaussian.ln_scale)).exp());
+        let bias_std = scale.sqrt() * (block.sigma_b().ln() - 0.5 * layer.gaussian.ln_scale).exp();
+        // The readout of a sum is not random: g = 1 in every unit.
+        let constant = index + 1 == spec.network.blocks.len() && spec.loss == Loss::Sum;
+        let g_factor = factor(&backward.layers[index].arriving.kernel);
+        let mut h = product(&points.forward, &h_factor);
+        if biased || bias_std > 0.0 {
+            let shift = |&p: &f64| if biased { bias(block, &layer.biases, p) } else { bias_std * normal_quantile(p) };
+            let shifts: Vec<f64> = points.bias.iter().map(shift).collect();
+            h.column_iter_mut().for_each(|mut column| column.iter_mut().zip(&shifts).for_each(|(h, shift)| *h += shift));
+        }
+        let mut delta =
+            if constant { DMatrix::from_element(h.nrows(), batch, 1.0) } else { product(&points.backward, &g_factor) };
+        let mut outputs = h;
+        for (x, d) in outputs.iter_mut().zip(delta.iter_mut()) {
+            let (value, slope) = phi.value_and_derivative(*x);
+            *x = value;
+            *d *= slope;
+        }
+        // K = E phi phi / size with the size of the map's own normalisation.
+        let ln_size = match &layer.maps {
+            Ok(maps) if biased => maps.output.ln_scale,
+            Ok(maps) => maps.output.ln_scale - layer.gaussian.ln_scale + scale.ln(),
+            Err(_) => 0.0,
+        };
+        outputs *= (-0.5 * ln_size).exp();
+        Self { phi: outputs, delta }
+    }
+
+    /// f at every point.
+    fn respond(&self, on_output: &DMatrix<f64>, on_delta: Option<&DMatrix<f64>>) -> Vec<f64> {
+        let mut f = quadratic_form(&self.phi, on_output);
+        if let Some(weights) = on_delta {
+            f.iter_mut().zip(quadratic_form(&self.delta, weights)).for_each(|(f, more)| *f += more);
+        }
+        f
+    }
+}
+
+/// f and what is left of it without its quadratic parts in h and in g, both centred.
+struct Response {
+    whole: Vec<f64>,
+    without_forward: Option<(f64, Vec<f64>)>,
+    without_backward: Option<(f64, Vec<f64>)>,
+}
+
+impl Response {
+    fn of(mut f: Vec<f64>, points: &Points, kept_forward: f64, kept_backward: f64) -> Self {
+        let mean = f.iter().sum::<f64>() / f.len() as f64;
+        f.iter_mut().for_each(|f| *f -= mean);
+        let projected = |kept: f64, z: &DMatrix<f64>| (kept > 0.0).then(|| (kept, quadratic_part(&f, z)));
+        Self {
+            without_forward: projected(kept_forward, &points.forward),
+            without_backward: projected(kept_backward, &points.backward),
+            whole: f,
+        }
+    }
+
+    /// Covariance with another response of the same layer.
+    fn covariance(&self, other: &Self) -> f64 {
+        let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64;
+        let parts = [(&self.without_forward, &other.without_forward), (&self.without_backward, &other.without_backward)];
+        let mut covariance = inner(&self.whole, &other.whole);
+        for (own, others) in parts {
+            if let (Some((kept, own)), Some((_, others))) = (own, others) {
+                covariance -= kept * inner(own, others);
+            }
+        }
+        covariance
+    }
+}
+
+/// The projection of centred f on the quadratic forms of z: `sum_ij C_ij (z_i z_j - [i = j])`, `C = E f (z z^T - I) / 2`.
+fn quadratic_part(f: &[f64], z: &DMatrix<f64>) -> Vec<f64> {
+    let points = f.len() as f64;
+    let mut weighted = z.clone();
+    weighted.column_iter_mut().for_each(|mut column| column.iter_mut().zip(f).for_each(|(z, f)| *z *= f));
+    let mut coefficients = DMatrix::zeros(z.ncols(), z.ncols());
+    gemm(0.5 / points, (Transpose::Yes, z), (Transpose::No, &weighted), 0.0, &mut coefficients);
+    let trace = coefficients.trace();
+    quadratic_form(z, &coefficients).into_iter().map(|form| form - trace).collect()
+}
+
+/// `sum_ab x_a S_ab x_b` for every row x.
+fn quadratic_form(rows: &DMatrix<f64>, s: &DMatrix<f64>) -> Vec<f64> {
+    let mut image = DMatrix::zeros(rows.nrows(), rows.ncols());
+    gemm(1.0, (Transpose::No, rows), (Transpose::No, s), 0.0, &mut image);
+    let mut form = vec![0.0; rows.nrows()];
+    for (image, column) in image.column_iter().zip(rows.column_iter()) {
+        form.iter_mut().zip(image.iter().zip(&column)).for_each(|(form, (a, b))| *form += a * b);
+    }
+    form
+}
+
+/// `Z F^T`: rows with covariance `F F^T`.
+fn product(z: &DMatrix<f64>, factor: &DMatrix<f64>) -> DMatrix<f64> {
+    let mut image = DMatrix::zeros(z.nrows(), factor.nrows());
+    gemm(1.0, (Transpose::No, z), (Transpose::Yes, factor), 0.0, &mut image);
+    image
+}

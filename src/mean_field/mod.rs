@@ -4,8 +4,10 @@
 //! logarithmic scale, so that no depth over- or underflows; [`activation_maps`] are the variance and correlation maps with
 //! their gradients chi. Nothing here draws a random number or reads a measurement.
 
+mod critical;
 mod kernel;
 mod maps;
 
+pub use critical::{Critical, NoCritical, critical_sigma_w};
 pub use kernel::{Kernel, ScaledKernel};
 pub use maps::{ActivationMaps, BiasNode, MapError, SampleVector, activation_maps, reference_scale};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::activation::Activation;
 use crate::ensemble::{Ensemble, Gaussian, Uniform};
+use crate::mean_field::critical_sigma_w;
 use crate::names::Registered;
 
 /// An ensemble at a scale.
@@ -23,10 +25,23 @@ pub struct Preset {
     pub aliases: &'static [&'static str],
     /// What it is, for the help.
     pub formula: &'static str,
-    /// Standard deviation of an entry from (fan_in, fan_out).
-    pub std: fn(f64, f64) -> f64,
+    /// Standard deviation of an entry, or why there is none.
+    pub std: fn(&Surroundings<'_>) -> Result<f64, String>,
     /// The ensemble, unless the specification names another.
     pub ensemble: fn() -> Arc<dyn Ensemble>,
+}
+
+/// What a scheme may look at.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// Columns of the matrix.
+    pub fan_in: f64,
+    /// Rows of the matrix.
+    pub fan_out: f64,
+    /// The activation behind it.
+    pub activation: &'a dyn Activation,
+    /// Standard deviation of the biases.
+    pub sigma_b: f64,
 }
 
 impl Registered for Preset {
@@ -45,28 +60,38 @@ pub const PRESETS: &[Preset] = &[
         name: "he",
         aliases: &[],
         formula: "variance 2/fan_in, Gaussian (He et al. 2015)",
-        std: |fan_in, _| (2.0 / fan_in).sqrt(),
+        std: |block| Ok((2.0 / block.fan_in).sqrt()),
         ensemble: || Arc::new(Gaussian),
     },
     Preset {
         name: "xavier",
         aliases: &["glorot"],
         formula: "variance 2/(fan_in + fan_out), Gaussian (Glorot and Bengio 2010)",
-        std: |fan_in, fan_out| (2.0 / (fan_in + fan_out)).sqrt(),
+        std: |block| Ok((2.0 / (block.fan_in + block.fan_out)).sqrt()),
         ensemble: || Arc::new(Gaussian),
     },
     Preset {
         name: "lecun",
         aliases: &[],
         formula: "variance 1/fan_in, Gaussian (LeCun et al. 1998)",
-        std: |fan_in, _| fan_in.sqrt().recip(),
+        std: |block| Ok(block.fan_in.sqrt().recip()),
         ensemble: || Arc::new(Gaussian),
     },
     Preset {
         name: "torch",
         aliases: &["pytorch", "default"],
         formula: "uniform within 1/sqrt(fan_in): PyTorch's default for nn.Linear",
-        std: |fan_in, _| (3.0 * fan_in).sqrt().recip(),
+        std: |block| Ok((3.0 * block.fan_in).sqrt().recip()),
         ensemble: || Arc::new(Uniform),
+    },
+    Preset {
+        name: "critical",
+        aliases: &["edge_of_chaos"],
+        formula: "the sigma_w at which chi_1 = 1 for this activation and sigma_b, Gaussian (Schoenholz et al. 2017)",
+        std: |block| {
+            let critical = critical_sigma_w(block.activation, block.sigma_b).map_err(|error| error.to_string())?;
+            Ok(critical.sigma_w / block.fan_in.sqrt())
+        },
+        ensemble: || Arc::new(Gaussian),
     },
 ];

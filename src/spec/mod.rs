@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN_SPECS, BuiltinSpec};
 pub use error::SpecError;
-pub use law::{Law, PRESETS};
+pub use law::{Law, PRESETS, Preset, Surroundings};
 pub use quantity::Quantity;
 
 use crate::activation::Activation;

@@ -7,7 +7,7 @@ use toml::de::DeTable;
 
 use super::reader::{Source, Table, Value};
 use super::{BlockSpec, DataSource, DataSpec, Law, Loss, MeasureSpec, NetworkSpec, PRESETS, Precision, Quantity};
-use super::{Spec, SpecError};
+use super::{Spec, SpecError, Surroundings};
 use crate::activation::{self, Activation, Linear};
 use crate::data::{digit_labels, digits, given_inputs};
 use crate::ensemble::{self, Ensemble, Gaussian, Uniform};
@@ -106,12 +106,30 @@ fn network(table: &Table<'_>) -> Result<NetworkSpec, SpecError> {
     let layers = widths.iter().map(|&width| (width, &activation)).chain(output.map(|width| (width as usize, &linear)));
     let mut fan_in = input as usize;
     let mut blocks = Vec::new();
+    let mut laws: Vec<((usize, usize, &str), Law)> = Vec::new();
     for (fan_out, activation) in layers {
+        let biases = biases.as_ref().map(|value| bias_law(value, fan_in)).transpose()?.flatten();
+        let surroundings = Surroundings {
+            fan_in: fan_in as f64,
+            fan_out: fan_out as f64,
+            activation: &**activation,
+            sigma_b: biases.as_ref().map_or(0.0, |law| law.std),
+        };
+        // Solving for a critical scale takes a millisecond: layers with the same surroundings share it.
+        let key = (fan_in, fan_out, activation.name());
+        let law = match laws.iter().find(|(known, _)| *known == key) {
+            Some((_, law)) => Law::clone(law),
+            None => {
+                let law = weight_law(&weights, &surroundings)?;
+                laws.push((key, law.clone()));
+                law
+            }
+        };
         blocks.push(BlockSpec {
             fan_out,
             fan_in,
-            weights: weight_law(&weights, fan_in, fan_out)?,
-            biases: biases.as_ref().map(|value| bias_law(value, fan_in)).transpose()?.flatten(),
+            weights: law,
+            biases,
             activation: Arc::clone(activation),
         });
         fan_in = fan_out;
@@ -181,7 +199,7 @@ impl<'a> Scale<'a> {
     }
 }
 
-fn weight_law(value: &Value<'_>, fan_in: usize, fan_out: usize) -> Result<Law, SpecError> {
+fn weight_law(value: &Value<'_>, surroundings: &Surroundings<'_>) -> Result<Law, SpecError> {
     let table = value.table()?;
     table.only(&["ensemble", "std", "sigma_w", "bound", "preset"])?;
     let chosen = ensemble_key(&table)?;
@@ -190,12 +208,12 @@ fn weight_law(value: &Value<'_>, fan_in: usize, fan_out: usize) -> Result<Law, S
     let law = |std: f64| Law { ensemble: chosen.clone().unwrap_or_else(|| Arc::new(Gaussian)), std };
     match key {
         "std" => Ok(law(scale.positive()?)),
-        "sigma_w" => Ok(law(scale.positive()? / (fan_in as f64).sqrt())),
+        "sigma_w" => Ok(law(scale.positive()? / surroundings.fan_in.sqrt())),
         "bound" => uniform_law(&scale, chosen.as_deref()),
         _ => {
             let preset = names::find("preset", PRESETS, scale.string()?);
             let preset = preset.map_err(|error| scale.wrong(format!("is an {error}")))?;
-            let std = (preset.std)(fan_in as f64, fan_out as f64);
+            let std = (preset.std)(surroundings).map_err(|reason| scale.wrong(format!("is impossible here: {reason}")))?;
             Ok(Law { ensemble: chosen.unwrap_or_else(preset.ensemble), std })
         }
     }

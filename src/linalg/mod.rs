@@ -10,6 +10,7 @@
 // The crate denies `unsafe`; foreign calls need it, and they live here.
 #![allow(unsafe_code)]
 
+mod back_end;
 mod gemm;
 mod norm;
 mod orthonormal;

@@ -58,7 +58,7 @@ const BACK_ENDS: [BackEnd; 3] = [
         below_variable: &["lib", "lib/intel64", ""],
         directories: &["/opt/intel/oneapi/mkl/latest/lib", "/opt/intel/oneapi/mkl/latest/lib/intel64"],
         links_statically: false,
-        missing: "MKL's libmkl_rt was not found: run ./setup.sh mkl, or install libmkl-dev (Debian non-free, Ubuntu \
+        missing: "MKL's libmkl_rt was not found: run ./setup.sh mkl, or install libmkl-rt (Debian non-free, Ubuntu \
                   multiverse), intel-oneapi-mkl-devel (Fedora, from Intel's repository), intel-oneapi-mkl (Arch; Homebrew \
                   has none), or set MKLROOT to the directory whose lib holds libmkl_rt",
     },

@@ -4,7 +4,9 @@
 //! of the pre-activations. Trials run in parallel and are reduced in their order: the same numbers for any thread count.
 
 mod density;
+mod gains;
 mod progress;
+mod range;
 mod result;
 mod trial;
 
@@ -12,6 +14,7 @@ use rayon::prelude::*;
 
 pub use density::{LayerDensity, pre_activation_densities};
 pub use progress::{Progress, Silent};
+pub use range::DynamicRange;
 pub use result::{Measurement, Measurements};
 
 use crate::linalg::{LinalgError, Real, single_threaded_blas};
@@ -83,7 +86,7 @@ pub fn measure(spec: &Spec, experiment: &str, progress: &dyn Progress) -> Result
             measurements.push(summarise(quantity, index + 1, column, spec.seed));
         }
     }
-    Ok(Measurements { measurements })
+    Ok(Measurements { measurements, gains: gains::gains(spec, &records), ranges: range::ranges(spec, &records) })
 }
 
 fn summarise(quantity: Quantity, layer: usize, column: Vec<f64>, seed: u64) -> Measurement {
@@ -97,6 +100,7 @@ fn summarise(quantity: Quantity, layer: usize, column: Vec<f64>, seed: u64) -> M
         trials,
         zeros: finite.iter().filter(|&&value| value == 0.0).count(),
         non_finite: trials - finite.len(),
+        nan: column.iter().filter(|value| value.is_nan()).count(),
         log10_rms: None,
         log10_mean: None,
         log10_standard_deviation: None,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::Quantity;
+use super::DynamicRange;
+use crate::spec::{Gain, Quantity};
 use crate::stats::{Estimate, LogSummary};
 
 /// One quantity of one layer, over independent trials.
@@ -35,6 +36,8 @@ pub struct Measurement {
     pub zeros: usize,
     /// Infinities and NaN.
     pub non_finite: usize,
+    /// NaN among them.
+    pub nan: usize,
     /// Seed of the random numbers.
     pub seed: u64,
 }
@@ -55,6 +58,7 @@ impl Measurement {
             trials: summary.trials,
             zeros: summary.zeros,
             non_finite: summary.non_finite,
+            nan: summary.nan,
             seed,
         }
     }
@@ -76,12 +80,21 @@ impl Measurement {
 pub struct Measurements {
     /// By quantity, then by layer.
     pub measurements: Vec<Measurement>,
+    /// Why the weight gradient changes from layer to layer; empty unless all quantities that it takes were measured.
+    pub gains: Vec<Gain<Estimate>>,
+    /// First layer against last, for every gradient.
+    pub ranges: Vec<DynamicRange>,
 }
 
 impl Measurements {
     /// One quantity of one layer, if it was measured.
     pub fn get(&self, quantity: Quantity, layer: usize) -> Option<&Measurement> {
         self.of(quantity).find(|measurement| measurement.layer == layer)
+    }
+
+    /// First layer against last, if it was measured.
+    pub fn range(&self, quantity: Quantity) -> Option<&DynamicRange> {
+        self.ranges.iter().find(|range| range.quantity == quantity)
     }
 
     /// One quantity by layer.

@@ -8,6 +8,7 @@ mod backward;
 mod batch_correlations;
 mod cross_entropy;
 mod forward;
+mod gains;
 mod gradient_norms;
 mod root_mean_squares;
 mod sampling;
@@ -17,6 +18,8 @@ mod typical;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{Quantity, Spec};
+pub use gains::gains;
+
 use backward::BackwardKernels;
 use forward::ForwardKernels;
 

@@ -5,6 +5,7 @@
 
 mod builtin;
 mod error;
+mod gain;
 mod law;
 mod parse;
 mod quantity;
@@ -16,8 +17,9 @@ use std::sync::Arc;
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
-pub use builtin::{BUILTIN_SPECS, BuiltinSpec};
+pub use builtin::{BUILTIN_SPECS, BuiltinSpec, VARIANTS};
 pub use error::SpecError;
+pub use gain::Gain;
 pub use law::{Law, PRESETS, Preset, Surroundings};
 pub use quantity::Quantity;
 

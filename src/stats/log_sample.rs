@@ -19,6 +19,8 @@ pub struct LogSummary {
     pub zeros: usize,
     /// Infinities and NaN.
     pub non_finite: usize,
+    /// NaN among them.
+    pub nan: usize,
     /// log10 of the root mean square, zeros included, conditional on being finite; its standard error by the delta method.
     pub log10_rms: Option<Estimate>,
     /// Mean of log10 over the values that are neither zero nor non-finite.
@@ -51,6 +53,7 @@ impl LogSample {
         let mut positive: Vec<f64> = self.finite_log10();
         let zeros = self.logarithms.iter().filter(|&&ln| ln == f64::NEG_INFINITY).count();
         let non_finite = self.logarithms.len() - zeros - positive.len();
+        let nan = self.logarithms.iter().filter(|ln| ln.is_nan()).count();
         let log10_rms = self.log10_rms(zeros);
         let log10_mean = Estimate::of_mean(&positive);
         let deviation = log10_mean.map(|estimate| estimate.standard_error * (positive.len() as f64).sqrt());
@@ -61,6 +64,7 @@ impl LogSample {
             trials: self.logarithms.len(),
             zeros,
             non_finite,
+            nan,
             log10_rms,
             log10_mean,
             log10_standard_deviation: deviation,
@@ -117,7 +121,7 @@ mod tests {
     #[test]
     fn zeros_and_non_finite_values_are_counted() {
         let summary = LogSample::new(vec![0.0, f64::NEG_INFINITY, f64::NAN, f64::INFINITY]).summary();
-        assert_eq!((summary.trials, summary.zeros, summary.non_finite), (4, 1, 2));
+        assert_eq!((summary.trials, summary.zeros, summary.non_finite, summary.nan), (4, 1, 2, 1));
         // One survivor of size 1 and one zero: mean square 1/2; a mean of one logarithm has no standard error.
         assert!((summary.log10_rms.expect("two finite values").value - 0.5f64.sqrt().log10()).abs() < 1e-15);
         assert_eq!(summary.log10_mean, None);

@@ -8,11 +8,13 @@
 mod density;
 mod estimate;
 mod extrapolation;
+mod log_contrast;
 mod log_sample;
 mod seed;
 
 pub use density::{Density, Histogram};
 pub use estimate::{Estimate, Interval, normal_quantile, normal_tail, student_quantile};
 pub use extrapolation::{Extrapolation, ExtrapolationError, extrapolate};
+pub use log_contrast::log10_rms_contrast;
 pub use log_sample::{LogSample, LogSummary};
 pub use seed::Stream;

@@ -3,6 +3,8 @@
 //! - [`Real`]: the two scalar types of the engine, `f64` and `f32`, each with its GEMM.
 //! - [`gemm`]: `C = alpha op(A) op(B) + beta C`.
 //! - [`singular_values`]: all singular values of one matrix, no vectors, INFO kept.
+//! - [`Chain`]: the logarithms of all singular values of a product of matrices, however deep.
+//! - [`eigenvalue_moduli`]: the moduli of all eigenvalues of one matrix, no vectors.
 //! - [`orthonormal_columns`]: the orthonormal factor of a QR decomposition with positive diagonal of R.
 //! - [`ln_norm`]: logarithm of a Frobenius norm that neither overflows nor underflows.
 //! - [`single_threaded_blas`]: keeps BLAS on one thread while rayon runs trials.
@@ -11,6 +13,8 @@
 #![allow(unsafe_code)]
 
 mod back_end;
+mod chain;
+mod eigenvalue_moduli;
 mod gemm;
 mod norm;
 mod orthonormal;
@@ -18,6 +22,8 @@ mod real;
 mod singular_values;
 mod threads;
 
+pub use chain::{Chain, LogSingularValues};
+pub use eigenvalue_moduli::eigenvalue_moduli;
 pub use gemm::{Transpose, gemm};
 pub use norm::ln_norm;
 pub use orthonormal::orthonormal_columns;
@@ -25,7 +31,7 @@ pub use real::Real;
 pub use singular_values::singular_values;
 pub use threads::{blas_core, blas_threads, single_threaded_blas};
 
-/// A failed LAPACK call.
+/// A matrix that cannot be decomposed, or a decomposition that failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LinalgError {
     /// LAPACK returned a non-zero INFO.
@@ -51,7 +57,7 @@ pub enum LinalgError {
         columns: usize,
     },
     /// The matrix holds NaN or an infinity, on which LAPACK may not return.
-    #[error("a {rows} x {columns} matrix with NaN or infinite entries has no singular values")]
+    #[error("a {rows} x {columns} matrix with NaN or infinite entries has neither singular values nor eigenvalues")]
     NotFinite {
         /// Rows of the matrix.
         rows: usize,
@@ -65,6 +71,32 @@ pub enum LinalgError {
         rows: usize,
         /// Columns of the matrix.
         columns: usize,
+    },
+    /// A factor of a product has not as many columns as the product so far has rows.
+    #[error("a {rows} x {columns} factor cannot follow a product with {expected} rows: it needs {expected} columns")]
+    NotChained {
+        /// Rows of the factor.
+        rows: usize,
+        /// Columns of the factor.
+        columns: usize,
+        /// Rows of the product so far.
+        expected: usize,
+    },
+    /// Only square matrices have eigenvalues.
+    #[error("a {rows} x {columns} matrix is not square and has no eigenvalues")]
+    NotSquare {
+        /// Rows of the matrix.
+        rows: usize,
+        /// Columns of the matrix.
+        columns: usize,
+    },
+    /// Jacobi rotations did not converge.
+    #[error("the singular values of a product of rank {size} did not converge in {sweeps} sweeps of rotations")]
+    Rotations {
+        /// Sweeps done.
+        sweeps: usize,
+        /// Number of singular values.
+        size: usize,
     },
     /// A dimension does not fit LAPACK's 32-bit integers.
     #[error("a {rows} x {columns} matrix is too large for LAPACK's 32-bit dimensions")]

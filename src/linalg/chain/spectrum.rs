@@ -1,0 +1,30 @@
+//! Singular values on a logarithmic scale.
+
+/// Natural logarithms of the singular values of a matrix, in descending order; `-inf` stands for an exact zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogSingularValues {
+    values: Vec<f64>,
+}
+
+impl LogSingularValues {
+    /// From finite logarithms or `-inf`, in descending order.
+    pub(super) fn new(values: Vec<f64>) -> Self {
+        debug_assert!(values.windows(2).all(|pair| pair[0] >= pair[1]));
+        Self { values }
+    }
+
+    /// All min(rows, columns) logarithms, in descending order, the `-inf` of exact zeros last.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// How many values are not exactly zero.
+    pub fn rank(&self) -> usize {
+        self.values.partition_point(|&value| value > f64::NEG_INFINITY)
+    }
+
+    /// The finite logarithms: the first [`rank`](Self::rank) of [`values`](Self::values).
+    pub fn finite(&self) -> &[f64] {
+        &self.values[..self.rank()]
+    }
+}

@@ -8,6 +8,7 @@ mod gains;
 mod progress;
 mod range;
 mod result;
+mod spectra;
 mod trial;
 
 use rayon::prelude::*;
@@ -16,6 +17,7 @@ pub use density::{LayerDensity, pre_activation_densities};
 pub use progress::{Progress, Silent};
 pub use range::DynamicRange;
 pub use result::{Measurement, Measurements};
+pub use spectra::{DepthSpectra, LayerNorm, MeanSpectrum, Spectra, spectra};
 
 use crate::linalg::{LinalgError, Real, single_threaded_blas};
 use crate::network::PassError;

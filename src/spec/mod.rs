@@ -5,6 +5,7 @@
 
 mod builtin;
 mod error;
+mod format;
 mod gain;
 mod law;
 mod parse;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN_SPECS, BuiltinSpec, VARIANTS};
 pub use error::SpecError;
+pub use format::{FORMATS, FormatDepths, NumberFormat};
 pub use gain::Gain;
 pub use law::{Law, PRESETS, Preset, Surroundings};
 pub use quantity::Quantity;

@@ -13,12 +13,14 @@ mod gradient_norms;
 mod root_mean_squares;
 mod sampling;
 mod saturation;
+mod spectral_norm;
 mod typical;
 
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{Quantity, Spec};
 pub use gains::gains;
+pub use spectral_norm::log10_spectral_norm;
 
 use backward::BackwardKernels;
 use forward::ForwardKernels;

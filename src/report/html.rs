@@ -2,15 +2,26 @@
 
 use std::fmt::Write as _;
 
-use super::Figure;
 use super::words::{self, significant};
+use super::{Figure, Section, lesson, spectra, worst_case};
 use crate::claims::{LayerVerdict, ProfileVerdict, Verdict};
 use crate::measure::Measurement;
-use crate::spec::Quantity;
+use crate::predict::Statistic;
+use crate::spec::{Precision, Quantity};
 use crate::stats::Estimate;
-use crate::study::{Judgement, Study};
+use crate::study::{Action, Critical, Judgement, Regime, SpectraOrReason, Study, Variant};
 
 const STYLE: &str = include_str!("style.css");
+
+/// The order of the page.
+const SECTIONS: [(Section, &str); 6] = [
+    (Section::Profile, "What happens"),
+    (Section::Action, "What to change"),
+    (Section::Causes, "Why"),
+    (Section::Variants, "The lesson, sentence by sentence, and its variants"),
+    (Section::Spectra, "Singular values and eigenvalues"),
+    (Section::Agreement, "Theory and experiment"),
+];
 
 /// The page as one self-contained HTML text: figures inline, no script, no network.
 pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
@@ -23,16 +34,33 @@ pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
          <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     header(&mut html, study);
-    for (number, (figure, svg)) in figures.iter().enumerate() {
-        let _ = write!(
-            html,
-            "<figure id=\"{name}\">\n{svg}\n<figcaption><b>Figure {number}.</b> {caption} \
-             (<a href=\"{name}.svg\">{name}.svg</a>)</figcaption>\n</figure>\n",
-            name = figure.name,
-            svg = inline(svg, &(figure.title)(study)),
-            number = number + 1,
-            caption = escape(&(figure.caption)(study)),
-        );
+    let mut number = 0;
+    for (section, heading) in SECTIONS {
+        let intro = match section {
+            Section::Action => action(study),
+            Section::Causes => causes(study),
+            Section::Variants => variants(study),
+            Section::Spectra => spectra::sentence(study).map(|text| format!("<p>{}</p>\n", escape(&text))).unwrap_or_default(),
+            Section::Agreement => agreement(study),
+            Section::Profile => String::new(),
+        };
+        let own: Vec<&(&Figure, String)> = figures.iter().filter(|(figure, _)| figure.section == section).collect();
+        if own.is_empty() && intro.is_empty() {
+            continue;
+        }
+        let _ = write!(html, "<section>\n<h2>{heading}</h2>\n{intro}");
+        for (figure, svg) in own {
+            number += 1;
+            let _ = write!(
+                html,
+                "<figure id=\"{name}\">\n{svg}\n<figcaption><b>Figure {number}.</b> {caption} \
+                 (<a href=\"{name}.svg\">{name}.svg</a>)</figcaption>\n</figure>\n",
+                name = figure.name,
+                svg = inline(svg, &(figure.title)(study)),
+                caption = escape(&(figure.caption)(study)),
+            );
+        }
+        html.push_str("</section>\n");
     }
     layer_table(&mut html, study);
     network_table(&mut html, study);
@@ -79,13 +107,194 @@ fn header(html: &mut String, study: &Study) {
         Judgement::Withheld(_) => item("Theory and experiment", "<span class=\"inconclusive\">no verdict</span>"),
     }
     html.push_str("</dl>\n");
+    if let Some(advice) = advice(study) {
+        let _ = writeln!(html, "<p class=\"advice\">{advice}</p>");
+    }
+}
+
+/// What to do, in one sentence.
+fn advice(study: &Study) -> Option<String> {
+    let action = &study.action;
+    let critical = match &action.critical {
+        Critical::SigmaW(critical) => format!("sigma_w is {}, the critical one {}", significant(action.sigma_w), significant(*critical)),
+        Critical::None(reason) => format!("sigma_w is {}; {}", significant(action.sigma_w), escape(reason)),
+    };
+    if study.depth() < 2 {
+        return None;
+    }
+    let Some(candidate) = action.advised.and_then(|k| action.candidates.get(k)) else {
+        let holds = action.own_departure.is_some_and(|own| own <= std::f64::consts::LOG10_2);
+        let text = if holds {
+            "The predicted gradient stays within a factor of two over all layers: nothing to change"
+        } else if action.own_departure.is_none() {
+            "The gradient of this network is not predicted, and no change could be compared with it"
+        } else {
+            "None of the changes that were tried is predicted to help"
+        };
+        return Some(format!("<b>{text}.</b> {critical}."));
+    };
+    let after = action.after.as_ref().and_then(|after| {
+        let at = |layer: usize| after.measured.iter().find(|m| m.layer == layer).and_then(|m| m.log10_rms);
+        Some(at(1)? - at(study.depth())?)
+    });
+    let measured = after.map_or_else(String::new, |log10| format!(", measured {}", words::ratio(log10)));
+    Some(format!(
+        "<b>Change: <code>{}</code>.</b> Layer 1 then gets {} of layer {}\u{2019}s dL/dh as predicted{measured}. {critical}.",
+        candidate.lines.iter().map(|line| escape(line)).collect::<Vec<_>>().join("<br>"),
+        words::ratio(candidate.log10_range),
+        study.depth(),
+    ))
+}
+
+fn action(study: &Study) -> String {
+    let Action { candidates, advised, formats, log10_rate, own_departure, .. } = &study.action;
+    let mut html = String::new();
+    if !candidates.is_empty() {
+        html.push_str(
+            "<div class=\"scroll\"><table>\n<thead><tr><th>change</th><th>lines in [network]</th><th>predicted dL/dh, layer 1 / last</th>\
+             <th>largest departure of any layer</th></tr></thead>\n<tbody>\n",
+        );
+        let own_range = study.predicted_log10_ratio(Quantity::PreActivationGradientNorms);
+        let _ = writeln!(
+            html,
+            "<tr><td>none</td><td>\u{2013}</td><td>{}</td><td>{}</td></tr>",
+            own_range.map_or_else(|| "\u{2013}".to_owned(), words::ratio),
+            own_departure.map_or_else(|| "\u{2013}".to_owned(), |own| format!("a factor of {}", words::power(own)))
+        );
+        for (k, candidate) in candidates.iter().enumerate() {
+            let lines: Vec<String> = candidate.lines.iter().map(|line| format!("<code>{}</code>", escape(line))).collect();
+            let mark = if *advised == Some(k) { " (advised)" } else { "" };
+            let _ = writeln!(
+                html,
+                "<tr><td>{}{mark}</td><td>{}</td><td>{}</td><td>a factor of {}</td></tr>",
+                escape(&candidate.change),
+                lines.join("<br>"),
+                words::ratio(candidate.log10_range),
+                words::power(candidate.departure)
+            );
+        }
+        html.push_str(
+            "</tbody>\n</table></div>\n<p class=\"note\">Advised is the first that keeps every layer within a factor of two of the last one, \
+             fewest changes first; else the one with the smallest departure.</p>\n",
+        );
+    }
+    if let Some(rate) = log10_rate.filter(|_| !formats.is_empty()) {
+        let _ = write!(
+            html,
+            "<p>At the measured rate, a factor of {} a layer, an entry of dL/dh in the first layer leaves the number formats at these depths:</p>\n\
+             <div class=\"scroll\"><table>\n<thead><tr><th>format</th><th>overflows</th><th>loses digits (subnormal)</th>\
+             <th>is exactly zero</th></tr></thead>\n<tbody>\n",
+            significant(10f64.powf(rate))
+        );
+        let depth = |depth: Option<f64>| match depth {
+            Some(depth) if depth < 1e7 => format!("{depth:.0} layers"),
+            Some(_) => "beyond 10 million layers".to_owned(),
+            None => "never".to_owned(),
+        };
+        for format in formats {
+            let _ = writeln!(
+                html,
+                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                escape(&format.format),
+                depth(format.overflow),
+                depth(format.subnormal),
+                depth(format.zero)
+            );
+        }
+        html.push_str("</tbody>\n</table></div>\n");
+    }
+    html
+}
+
+fn causes(study: &Study) -> String {
+    if let SpectraOrReason::Withheld(reason) = &study.spectra {
+        return format!("<p class=\"note\">Worst case and spectra are left out: {}.</p>\n", escape(reason));
+    }
+    let bounds = worst_case::bounds(study);
+    let Some((_, bound, slopes)) = bounds.first().filter(|_| study.depth() > 1) else { return String::new() };
+    let measured = study.measured_log10_ratio(Quantity::PreActivationGradientNorms);
+    let Some(measured) = measured else { return String::new() };
+    format!(
+        "<p>Over the {} steps from the last layer to the first, the slopes alone could cost a factor of {} (sup |phi'| a layer), and the \
+         bound with the weights allows {}. What happens is {}.</p>\n",
+        study.depth() - 1,
+        words::power(*slopes),
+        words::power(*bound),
+        words::power(measured)
+    )
+}
+
+fn variants(study: &Study) -> String {
+    if study.variants.is_empty() {
+        return String::new();
+    }
+    let mut html = String::from("<table class=\"claims\">\n<thead><tr><th>the lesson says</th><th>verdict</th><th>numbers</th></tr></thead>\n<tbody>\n");
+    for sentence in lesson::sentences(study) {
+        let _ = writeln!(
+            html,
+            "<tr><td>{}</td><td><b>{}</b></td><td>{}</td></tr>",
+            escape(&sentence.says),
+            escape(&sentence.verdict),
+            escape(&sentence.numbers)
+        );
+    }
+    html.push_str(
+        "</tbody>\n</table>\n<div class=\"scroll\"><table>\n<thead><tr><th>variant</th><th>what happens</th>\
+         <th>dL/dh, layer 1 / last: predicted</th><th>measured (rms \u{b1} s.e.)</th><th>typical: predicted</th><th>typical: measured (\u{d7}/\u{f7} spread)</th>\
+         <th>dL/dW, layer 1 / last: predicted</th><th>measured</th><th>typical: measured</th><th>lost</th></tr></thead>\n<tbody>\n",
+    );
+    for variant in &study.variants {
+        html.push_str("<tr>");
+        for cell in variant_row(variant) {
+            let _ = write!(html, "<td>{cell}</td>");
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table></div>\n");
+    html
+}
+
+fn variant_row(variant: &Variant) -> [String; 10] {
+    let none = || "\u{2013}".to_owned();
+    let range = |quantity: Quantity| variant.ranges.iter().find(|range| range.quantity == quantity);
+    let (signal, weights) = (range(Quantity::PreActivationGradientNorms), range(Quantity::GradientNorms));
+    let plain = |log10: Option<f64>| log10.map_or_else(none, |log10| number(None, Some(log10)));
+    let measured = |estimate: Option<Estimate>| {
+        estimate.map_or_else(none, |e| {
+            format!("{} \u{b1} {:.1} %", number(None, Some(e.value)), 100.0 * std::f64::consts::LN_10 * e.standard_error)
+        })
+    };
+    let typical = |range: Option<&crate::study::Range>| {
+        let range = range.and_then(|range| range.measured.as_ref());
+        range.and_then(|range| Some((range.log10_mean?, range.log10_standard_deviation?))).map_or_else(none, |(mean, spread)| {
+            format!("{} \u{d7}/\u{f7} {}", number(None, Some(mean.value)), significant(10f64.powf(spread)))
+        })
+    };
+    let regime = match variant.regime {
+        Regime::Vanishes => "vanishes",
+        Regime::Holds => "holds",
+        Regime::Explodes => "explodes",
+        Regime::Lost => "lost",
+        Regime::NotMeasured => "not measured",
+    };
+    [
+        format!("<b>{}</b><br>{}", escape(&variant.name), escape(&variant.summary)),
+        regime.to_owned(),
+        plain(signal.and_then(|range| range.predicted)),
+        measured(signal.and_then(|range| range.measured.as_ref()?.log10_rms_ratio)),
+        plain(signal.and_then(|range| range.predicted_mean)),
+        typical(signal),
+        plain(weights.and_then(|range| range.predicted)),
+        measured(weights.and_then(|range| range.measured.as_ref()?.log10_rms_ratio)),
+        typical(weights),
+        escape(&lesson::losses(variant)),
+    ]
+}
+
+fn agreement(study: &Study) -> String {
     match &study.gradient_verdict {
-        Judgement::Judged(profile) => {
-            let _ = writeln!(html, "<p>{}</p>", escape(&verdict_sentence(profile)));
-        }
-        Judgement::Withheld(reason) => {
-            let _ = writeln!(html, "<p>No verdict: {}.</p>", escape(reason));
-        }
+        Judgement::Judged(profile) => format!("<p>{}</p>\n", escape(&verdict_sentence(profile))),
+        Judgement::Withheld(reason) => format!("<p>No verdict: {}.</p>\n", escape(reason)),
     }
 }
 
@@ -258,8 +467,8 @@ fn network_table(html: &mut String, study: &Study) {
          <th>weights</th><th>sigma_w</th><th>biases</th><th>sigma_b</th></tr></thead>\n<tbody>\n",
         study.depth(),
         match study.precision {
-            crate::spec::Precision::F64 => "double precision",
-            crate::spec::Precision::F32 => "single precision",
+            Precision::F64 => "double precision",
+            Precision::F32 => "single precision",
         },
         study.loss.name(),
         escape(&study.data),
@@ -298,7 +507,8 @@ fn withheld(html: &mut String, study: &Study) {
     html.push_str("<section>\n<h2>What is not predicted</h2>\n<ul>\n");
     for item in &study.predictions.not_predicted {
         let layers = words::layers(&item.layers);
-        let _ = writeln!(html, "<li>{}, {layers}: {}.</li>", item.quantity.name(), escape(&item.reason));
+        let what = if item.statistic == Statistic::TypicalValue { " (typical value and spread)" } else { "" };
+        let _ = writeln!(html, "<li>{}{what}, {layers}: {}.</li>", item.quantity.name(), escape(&item.reason));
     }
     html.push_str("</ul>\n</section>\n");
 }
@@ -314,7 +524,7 @@ fn understanding(html: &mut String, study: &Study) {
     }
     let _ = write!(
         html,
-        "<p class=\"note\">Made by gradspectra {} (BLAS kernel {}). The figures are also files beside this page; \
+        "<p class=\"note\">Made by gradspectra {} with {}. The figures are also files beside this page; \
          <code>gradspectra report data.json</code> renders it again without recomputing.</p>\n</section>\n",
         escape(&study.version),
         escape(&study.blas_core)

@@ -2,12 +2,18 @@
 //!
 //! [`FIGURES`] is the registry: a new figure is one file and one line there; page, files and tests follow.
 
+mod action;
 mod activation;
+mod causes;
 mod gradient_norms;
 mod html;
+mod lesson;
+mod spectra;
 mod theme;
+mod variants;
 mod width;
 mod words;
+mod worst_case;
 
 use crate::study::Study;
 
@@ -18,6 +24,8 @@ pub use words::finding;
 pub struct Figure {
     /// File name without extension.
     pub name: &'static str,
+    /// Where on the page it stands.
+    pub section: Section,
     /// The finding, as the title.
     pub title: fn(&Study) -> String,
     /// What to look for, and under which hypotheses.
@@ -34,23 +42,89 @@ impl std::fmt::Debug for Figure {
     }
 }
 
-/// Every figure, in the order of the page.
+/// A part of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// What happens.
+    Profile,
+    /// What to change.
+    Action,
+    /// Why it happens.
+    Causes,
+    /// The lesson's variants.
+    Variants,
+    /// Singular values and eigenvalues.
+    Spectra,
+    /// Whether theory and experiment agree.
+    Agreement,
+}
+
+/// Every figure, by section, in the order of the page.
 pub const FIGURES: &[Figure] = &[
     Figure {
         name: "gradient_norms",
+        section: Section::Profile,
         title: gradient_norms::title,
         caption: gradient_norms::caption,
         applies: |_| true,
         draw: gradient_norms::draw,
     },
     Figure {
+        name: "action",
+        section: Section::Action,
+        title: action::title,
+        caption: action::caption,
+        applies: action::applies,
+        draw: action::draw,
+    },
+    Figure {
+        name: "causes",
+        section: Section::Causes,
+        title: causes::title,
+        caption: causes::caption,
+        applies: causes::applies,
+        draw: causes::draw,
+    },
+    Figure {
+        name: "worst_case",
+        section: Section::Causes,
+        title: worst_case::title,
+        caption: worst_case::caption,
+        applies: worst_case::applies,
+        draw: worst_case::draw,
+    },
+    Figure {
         name: "activation",
+        section: Section::Causes,
         title: activation::title,
         caption: activation::caption,
         applies: |_| true,
         draw: activation::draw,
     },
-    Figure { name: "width", title: width::title, caption: width::caption, applies: width::applies, draw: width::draw },
+    Figure {
+        name: "variants",
+        section: Section::Variants,
+        title: variants::title,
+        caption: variants::caption,
+        applies: variants::applies,
+        draw: variants::draw,
+    },
+    Figure {
+        name: "spectra",
+        section: Section::Spectra,
+        title: spectra::title,
+        caption: spectra::caption,
+        applies: spectra::applies,
+        draw: spectra::draw,
+    },
+    Figure {
+        name: "width",
+        section: Section::Agreement,
+        title: width::title,
+        caption: width::caption,
+        applies: width::applies,
+        draw: width::draw,
+    },
 ];
 
 /// A figure that could not be drawn.

@@ -80,6 +80,11 @@ pub(super) enum Symbol {
     Point,
     Hollow,
     Band,
+    /// An opaque patch.
+    Box,
+    Dashed,
+    /// A thin line.
+    Thin,
 }
 
 /// A legend: its entries, laid out in rows of a strip of their own, where they cannot cover data.
@@ -127,6 +132,16 @@ impl<'a> Legend<'a> {
                 Symbol::Hollow => {
                     area.draw(&Circle::new((middle, y), POINT + 2 * unit, colour.stroke_width(MEDIUM)))?
                 }
+                Symbol::Thin => area.draw(&PathElement::new(vec![(x, y), (end, y)], colour.stroke_width(THIN)))?,
+                Symbol::Dashed => {
+                    for k in 0..3 {
+                        let from = x + 12 * unit * k;
+                        area.draw(&PathElement::new(vec![(from, y), (from + 7 * unit, y)], colour.stroke_width(THICK)))?;
+                    }
+                }
+                Symbol::Box => {
+                    area.draw(&Rectangle::new([(x + 8 * unit, y - 8 * unit), (x + 24 * unit, y + 8 * unit)], colour.filled()))?;
+                }
                 Symbol::Band => {
                     let corners = [(x, y - 8 * unit), (end, y + 8 * unit)];
                     area.draw(&Rectangle::new(corners, colour.mix(0.25).filled()))?;
@@ -160,6 +175,27 @@ pub(super) fn chart<'a, 'b>(
         .x_label_area_size(if x_described { 56 } else { 30 } * UNIT)
         .y_label_area_size(84 * UNIT)
         .build_cartesian_2d(x, y)?)
+}
+
+/// A dashed line through the points: dashes of equal length along x.
+pub(super) fn dashed(chart: &mut Chart<'_, '_>, line: &[(f64, f64)], colour: RGBColor) -> Result<(), DrawingError> {
+    let (Some(first), Some(last)) = (line.first(), line.last()) else { return Ok(()) };
+    let at = |x: f64| {
+        let k = line.partition_point(|point| point.0 < x).clamp(1, line.len() - 1);
+        let (a, b) = (line[k - 1], line[k]);
+        a.1 + (b.1 - a.1) * (x - a.0) / (b.0 - a.0)
+    };
+    if line.len() < 2 {
+        return Ok(());
+    }
+    let count = 45;
+    let step = (last.0 - first.0) / f64::from(2 * count - 1);
+    for k in 0..count {
+        let from = first.0 + step * f64::from(2 * k);
+        let dash = vec![(from, at(from)), (from + step, at((from + step).min(last.0)))];
+        chart.draw_series([PathElement::new(dash, colour.stroke_width(MEDIUM))])?;
+    }
+    Ok(())
 }
 
 /// Grid, ticks and descriptions.

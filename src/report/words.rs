@@ -17,6 +17,15 @@ pub(super) fn ratio(log10: f64) -> String {
     }
 }
 
+/// A number given by its log10: plain near one, with a power of ten far from it.
+pub(super) fn power(log10: f64) -> String {
+    if (-2.0..5.0).contains(&log10) {
+        return significant(10f64.powf(log10));
+    }
+    let exponent = log10.floor();
+    format!("{:.1}\u{b7}{}", 10f64.powf(log10 - exponent), super::theme::power_of_ten(exponent as i64))
+}
+
 /// The same, to be followed by \u201cthat of\u201d.
 pub(super) fn share(log10: f64) -> String {
     let text = ratio(log10);

@@ -1,24 +1,29 @@
 //! A study: everything that is known about one specification. Prediction, measurement and verdict side by side, with what
 //! the figures need; serialised, it renders again without recomputing.
 
+mod action;
 mod activation_sheet;
 mod reference;
+mod variants;
 
 use serde::{Deserialize, Serialize};
 
+pub use action::{Action, After, Candidate, Critical};
 pub use activation_sheet::ActivationSheet;
 pub use reference::{Reference, ReferenceLayer};
+pub use variants::{Range, Variant, VariantLayer};
 
 use crate::claims::{ClaimError, LayerVerdict, ProfileVerdict, judge_measured};
 use crate::linalg::blas_core;
 use crate::measure::{
-    LayerDensity, MeasureError, Measurement, Measurements, Progress, measure, pre_activation_densities,
+    LayerDensity, MeasureError, Measurement, Measurements, Progress, Spectra, measure, pre_activation_densities,
+    spectra,
 };
-use crate::predict::{Predictions, predict};
-use crate::spec::{LayerDescription, Loss, Precision, Quantity, Spec};
+use crate::predict::{Predictions, gains, log10_spectral_norm, predict};
+use crate::spec::{Gain, LayerDescription, Loss, Precision, Quantity, Spec};
 
 /// Marks a file as a study, with the version of its layout.
-const FORMAT: &str = "gradspectra study 1";
+const FORMAT: &str = "gradspectra study 2";
 
 /// Networks drawn for the densities of the pre-activations.
 const DENSITY_TRIALS: usize = 200;
@@ -64,6 +69,16 @@ pub struct Study {
     pub densities: Vec<LayerDensity>,
     /// The activation, sampled for its figure.
     pub activation: ActivationSheet,
+    /// Why the weight gradient changes from layer to layer, as predicted; as measured: `measurements.gains`.
+    pub gains: Vec<Gain<f64>>,
+    /// log10 of every layer's spectral norm, as predicted.
+    pub log10_spectral_norms: Vec<f64>,
+    /// Spectra by depth, or why there are none.
+    pub spectra: SpectraOrReason,
+    /// What one change would do.
+    pub action: Action,
+    /// The lesson's variants; empty for any other network.
+    pub variants: Vec<Variant>,
     /// Another program's measurement of the same network, if there is one.
     pub reference: Option<Reference>,
 }
@@ -74,6 +89,16 @@ pub struct Study {
 pub enum Judgement {
     /// The verdict.
     Judged(ProfileVerdict),
+    /// The reason.
+    Withheld(String),
+}
+
+/// Spectra, or the reason why there are none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpectraOrReason {
+    /// The spectra.
+    Spectra(Spectra),
     /// The reason.
     Withheld(String),
 }
@@ -98,7 +123,8 @@ pub enum StudyError {
 }
 
 /// How the gradient changes from the last layer to the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Regime {
     /// Smaller in the first layer than in the last.
     Vanishes,
@@ -142,6 +168,16 @@ impl Study {
         let densities =
             pre_activation_densities(spec, &shown, spec.measure.trials.min(DENSITY_TRIALS), "densities", progress)?;
         let reach = densities.iter().map(|layer| layer.density.high).fold(0.0, f64::max);
+        let spectra = match spectra(spec, progress) {
+            Ok(Some(spectra)) => SpectraOrReason::Spectra(spectra),
+            Ok(None) => SpectraOrReason::Withheld("one network of this size takes too long to decompose".to_owned()),
+            Err(MeasureError::Interrupted) => return Err(MeasureError::Interrupted),
+            Err(error) => SpectraOrReason::Withheld(format!("a network could not be decomposed: {error}")),
+        };
+        let gains = gains(spec, &predictions);
+        let action = Action::find(spec, &measurements, progress)?;
+        let reference = reference::of(spec);
+        let variants = if reference.is_some() { variants::variants(progress)? } else { Vec::new() };
         Ok(Self {
             format: FORMAT.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -159,7 +195,12 @@ impl Study {
             gradient_verdict,
             densities,
             activation: ActivationSheet::new(&**main_activation, reach),
-            reference: reference::of(spec),
+            gains,
+            log10_spectral_norms: spec.network.blocks.iter().map(log10_spectral_norm).collect(),
+            spectra,
+            action,
+            variants,
+            reference,
         })
     }
 
@@ -271,23 +312,31 @@ impl Study {
     /// It holds if the first layer's is within a factor of two of the last layer's, or within a decade at less than 10 % a
     /// layer.
     pub fn regime(&self) -> Regime {
-        let signal = self.signal();
-        if self.measurements.of(signal).next().is_none() {
-            return Regime::NotMeasured;
+        Regime::of(&self.measurements, self.signal(), self.depth())
+    }
+}
+
+impl Regime {
+    /// What happens to a quantity on its way from layer `depth` to layer 1, as measured.
+    pub(super) fn of(measurements: &Measurements, signal: Quantity, depth: usize) -> Self {
+        if measurements.of(signal).next().is_none() {
+            return Self::NotMeasured;
         }
         let lost = |m: &Measurement| m.log10_rms.is_none() || 2 * (m.zeros + m.non_finite) > m.trials;
-        let Some(ratio) = self.measured_log10_ratio(signal) else { return Regime::Lost };
-        if self.measurements.of(signal).any(lost) {
-            return Regime::Lost;
+        if measurements.of(signal).any(lost) {
+            return Self::Lost;
         }
-        let per_layer = ratio.abs() / (self.depth() - 1).max(1) as f64;
+        let at = |layer| measurements.get(signal, layer).and_then(|m| m.log10_rms);
+        let Some((first, last)) = at(1).zip(at(depth)) else { return Self::Lost };
+        let ratio = first - last;
+        let per_layer = ratio.abs() / (depth - 1).max(1) as f64;
         let slow = per_layer < 1.1f64.log10() && ratio.abs() < 1.0;
         if ratio.abs() < std::f64::consts::LOG10_2 || slow {
-            Regime::Holds
+            Self::Holds
         } else if ratio < 0.0 {
-            Regime::Vanishes
+            Self::Vanishes
         } else {
-            Regime::Explodes
+            Self::Explodes
         }
     }
 }

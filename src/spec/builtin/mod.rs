@@ -53,12 +53,12 @@ pub const BUILTIN_SPECS: &[BuiltinSpec] = &[
     },
     BuiltinSpec {
         name: "relu-he",
-        summary: "ReLU with He’s weights: holds",
+        summary: "ReLU with He’s weights, random readout: holds",
         text: include_str!("relu-he.toml"),
     },
     BuiltinSpec {
         name: "relu-torch",
-        summary: "ReLU with PyTorch’s default weights: vanishes",
+        summary: "ReLU with PyTorch’s default weights, random readout: vanishes",
         text: include_str!("relu-torch.toml"),
     },
     BuiltinSpec {

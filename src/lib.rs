@@ -28,21 +28,21 @@
 //! | floor | module | what lives there |
 //! |---|---|---|
 //! | 0 | [`names`] | names that people type: comparison, the nearest known one |
-//! | 0 | [`numeric`] | quadrature, maximisation; no domain words |
-//! | 1 | [`linalg`] | BLAS and LAPACK over nalgebra matrices; the only home of foreign calls |
+//! | 0 | [`numeric`] | quadrature in one and many dimensions, maximisation; no domain words |
+//! | 1 | [`linalg`] | BLAS and LAPACK over nalgebra matrices, the only home of foreign calls; spectra of long products |
 //! | 1 | [`stats`] | estimates, extrapolation, log-scale samples, seed streams |
 //! | 1 | [`tensor_file`] | named tensors from files |
 //! | 2 | [`activation`] | one file per activation; Gaussian expectations |
 //! | 3 | [`ensemble`] | one file per ensemble of weight matrices |
-//! | 3 | [`mean_field`] | kernels of a batch; variance and correlation maps |
+//! | 3 | [`mean_field`] | kernels of a batch; variance and correlation maps; the edge of chaos |
 //! | 4 | [`data`] | inputs, recorded reference data |
 //! | 4 | [`layer`] | one file per layer kind: forward, backward, mean-field map |
 //! | 5 | [`spec`] | specification: parsed, checked once, valid from then on |
 //! | 6 | [`network`] | sampled networks, forward and backward pass, hooks, losses, state dicts |
-//! | 6 | [`predict`] | predictions from a specification; one quantity a file |
-//! | 7 | [`measure`] | measurements of a specification; trials in parallel |
+//! | 6 | [`predict`] | predictions from a specification: kernels forward and back, one quantity a file, typical values |
+//! | 7 | [`measure`] | measurements of a specification, trials in parallel; causes, ranges, spectra |
 //! | 8 | [`claims`] | prediction against measurement: verdicts, negative controls |
-//! | 9 | [`study`] | predict, measure and compare for one specification |
+//! | 9 | [`study`] | predict, measure and compare for one specification; what to change; the lesson's variants |
 //! | 11 | [`report`] | figures, one file each; the page around them |
 //! | 12 | [`cli`] | one file per command |
 //!

@@ -114,7 +114,8 @@ pub fn moments_by_quadrature(phi: &dyn Activation, q: f64) -> GaussianMoments {
             let weight = INV_SQRT_2PI * (-0.5 * z * z).exp();
             let (square, both) = (slope * slope, value * slope);
             let stein = z / sigma;
-            [value, value * value, slope, square, square * square, both * both, slope * stein, both * stein].map(|f| f * weight)
+            [value, value * value, slope, square, square * square, both * both, slope * stein, both * stein]
+                .map(|f| f * weight)
         },
         &breakpoints(phi, sigma, 0.0),
         TOLERANCE,

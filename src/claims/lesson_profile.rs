@@ -9,7 +9,7 @@ use crate::spec::{Quantity, Spec};
 pub(super) struct LessonProfile;
 
 /// Standard error needed in every layer so that the controls are refuted with power 0.95 and the truth is confirmed.
-const TRIALS: usize = 4000;
+const TRIALS: usize = 2000;
 
 impl Claim for LessonProfile {
     fn id(&self) -> String {

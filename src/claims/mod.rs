@@ -3,11 +3,18 @@
 //! [`judge`] decides for any specification whether a predicted quantity is what networks show: users assert it in their own
 //! tests. [`registry`] lists the project's own claims, which `verify` runs; a new claim is one file and one line there.
 
+mod critical_scale;
 mod derivative_sup;
+mod dynamic_range;
 mod finite_differences;
+mod finite_width;
+mod he_relu;
 mod lesson_profile;
+mod losses;
+mod number;
 mod profile;
 mod pytorch_draws;
+mod relu_alignment;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -113,6 +120,18 @@ pub enum ClaimError {
 pub fn registry() -> Vec<Box<dyn Claim>> {
     let mut claims: Vec<Box<dyn Claim>> = vec![Box::new(lesson_profile::LessonProfile)];
     claims.push(Box::new(pytorch_draws::PytorchDraws));
+    claims.extend(dynamic_range::claims());
+    for activation in ["linear", "relu", "tanh"] {
+        let activation = crate::activation::by_name(activation).expect("a name of the registry");
+        claims.push(Box::new(critical_scale::CriticalScale(activation)));
+    }
+    claims.push(Box::new(he_relu::HeRelu));
+    claims.push(Box::new(relu_alignment::ReluAlignment));
+    claims.push(Box::new(finite_width::GapExponent));
+    claims.push(Box::new(finite_width::LogVariance));
+    for profile in losses::PROFILES {
+        claims.push(Box::new(profile));
+    }
     for entry in ACTIVATIONS {
         claims.push(Box::new(derivative_sup::DerivativeSup((entry.make)())));
     }

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::SpecArguments;
 use super::console::Console;
 use super::failure::Failure;
-use crate::measure::{Measurement, Measurements, measure};
-use crate::spec::{Quantity, Spec};
+use crate::measure::{DynamicRange, Measurement, Measurements, measure};
+use crate::spec::{Gain, Quantity, Spec};
+use crate::stats::Estimate;
 
 /// What independent random networks show, by real backprop
 ///
@@ -25,12 +26,19 @@ pub(super) struct Arguments {
 struct Document<'a> {
     name: &'a str,
     measurements: &'a [Measurement],
+    gains: &'a [Gain<Estimate>],
+    ranges: &'a [DynamicRange],
 }
 
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
     let spec = arguments.spec.load()?;
     let measured = measure(&spec, "study", console)?;
-    let document = Document { name: &spec.name, measurements: &measured.measurements };
+    let document = Document {
+        name: &spec.name,
+        measurements: &measured.measurements,
+        gains: &measured.gains,
+        ranges: &measured.ranges,
+    };
     console.result(&document, || text(&spec, &measured))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -73,6 +81,36 @@ fn text(spec: &Spec, measured: &Measurements) -> String {
                 writeln!(text, "{:>7}  {value:<12} {error:<10}", m.layer)
             };
         }
+    }
+    if !measured.gains.is_empty() {
+        let value = |gain: &Gain<Estimate>| Gain {
+            layer: gain.layer,
+            weights: gain.weights.value,
+            saturation: gain.saturation.value,
+            input: gain.input.value,
+            alignment: gain.alignment.value,
+            total: gain.total.value,
+        };
+        text.push_str(&gain_table(measured.gains.iter().map(value)));
+    }
+    text
+}
+
+/// Why the weight gradient changes, step by step.
+pub(super) fn gain_table(gains: impl Iterator<Item = Gain<f64>>) -> String {
+    let mut text =
+        "\nlog10 of the factor by which dL/dW changes to each layer from the one above, by cause\n".to_owned();
+    let _ = writeln!(
+        text,
+        "{:>7}  {:>9} {:>10} {:>9} {:>9} {:>9}",
+        "layer", "weights", "saturation", "input", "alignment", "total"
+    );
+    for gain in gains {
+        let _ = writeln!(
+            text,
+            "{:>7}  {:>9.4} {:>10.4} {:>9.4} {:>9.4} {:>9.4}",
+            gain.layer, gain.weights, gain.saturation, gain.input, gain.alignment, gain.total
+        );
     }
     text
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::console::Console;
 use super::failure::Failure;
 use super::measure::scientific;
-use crate::predict::{NotPredicted, Prediction, Predictions, predict};
-use crate::spec::{Quantity, Spec};
+use crate::predict::{NotPredicted, Prediction, Predictions, Statistic, gains, predict};
+use crate::spec::{Gain, Quantity, Spec};
 
 /// What theory says about a network, without drawing one
 ///
@@ -27,34 +27,57 @@ struct Document<'a> {
     name: &'a str,
     predictions: &'a [Prediction],
     not_predicted: &'a [NotPredicted],
+    gains: Vec<Gain<f64>>,
 }
 
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
     let spec = Spec::load(&arguments.spec).map_err(Failure::input)?;
     let predictions = predict(&spec);
-    let document =
-        Document { name: &spec.name, predictions: &predictions.predictions, not_predicted: &predictions.not_predicted };
+    let document = Document {
+        name: &spec.name,
+        predictions: &predictions.predictions,
+        not_predicted: &predictions.not_predicted,
+        gains: gains(&spec, &predictions),
+    };
     console.result(&document, || text(&spec, &predictions))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn text(spec: &Spec, predictions: &Predictions) -> String {
-    let mut text = format!("{}: predictions in the limit of infinite width\n", spec.name);
+    let mut text = format!(
+        "{}: root mean squares and values in the limit of infinite width; mean log10 and spread over networks of this width\n",
+        spec.name
+    );
     for quantity in Quantity::ALL {
         let mut layers = predictions.of(quantity).peekable();
         if layers.peek().is_none() {
             continue;
         }
-        let header = if quantity.is_logarithmic() { "rms" } else { "value" };
-        let _ = write!(text, "\n{}\n{:>7}  {header}\n", quantity.name(), "layer");
+        let _ = write!(text, "\n{}\n", quantity.name());
+        let _ = match quantity.is_logarithmic() {
+            true => writeln!(text, "{:>7}  {:<12} {:>10} {:>8}", "layer", "rms", "mean log10", "spread"),
+            false => writeln!(text, "{:>7}  value", "layer"),
+        };
         for prediction in layers {
-            let _ = writeln!(text, "{:>7}  {}", prediction.layer, scientific(prediction.value, prediction.log10_rms));
+            let value = scientific(prediction.value, prediction.log10_rms);
+            let typical = prediction.log10_mean.zip(prediction.log10_standard_deviation);
+            let _ = match typical {
+                Some((mean, spread)) => {
+                    writeln!(text, "{:>7}  {value:<12} {mean:>10.4} {spread:>8.4}", prediction.layer)
+                }
+                None => writeln!(text, "{:>7}  {value}", prediction.layer),
+            };
         }
+    }
+    let steps = gains(spec, predictions);
+    if !steps.is_empty() {
+        text.push_str(&super::measure::gain_table(steps.iter().copied()));
     }
     for withheld in &predictions.not_predicted {
         let _ = write!(
             text,
-            "\n{} is not predicted ({}): {}\n",
+            "\n{}{} is not predicted ({}): {}\n",
+            if withheld.statistic == Statistic::TypicalValue { "typical value and spread of " } else { "" },
             withheld.quantity.name(),
             layers_in_words(&withheld.layers),
             withheld.reason

@@ -78,7 +78,11 @@ pub fn given_labels(file: &Path) -> Result<Vec<usize>, GivenError> {
     let tensor = chosen(file, "y")?;
     let is_a_list = matches!(tensor.shape[..], [n] | [n, 1] if n > 0);
     if !is_a_list {
-        return Err(GivenError::Labels { file: file.to_owned(), tensor: tensor.name, problem: format!("has shape {:?}", tensor.shape) });
+        return Err(GivenError::Labels {
+            file: file.to_owned(),
+            tensor: tensor.name,
+            problem: format!("has shape {:?}", tensor.shape),
+        });
     }
     let class = |(index, &value): (usize, &f64)| {
         if value >= 0.0 && value.fract() == 0.0 && value < 1e9 {

@@ -164,7 +164,9 @@ impl Kernel {
                 let square = values[0] * values[0];
                 Self::Exchangeable { batch: *batch, diagonal: square, off_diagonal: square }
             }
-            Self::Full(matrix) => Self::Full(DMatrix::from_fn(matrix.nrows(), matrix.nrows(), |a, b| values[a] * values[b])),
+            Self::Full(matrix) => {
+                Self::Full(DMatrix::from_fn(matrix.nrows(), matrix.nrows(), |a, b| values[a] * values[b]))
+            }
         }
     }
 

@@ -95,7 +95,11 @@ pub enum MapError {
 /// # Source
 ///
 /// Poole et al., NeurIPS 2016; Schoenholz et al., ICLR 2017. Alignment: derived in [`crate::predict`].
-pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel, biases: &[BiasNode]) -> Result<ActivationMaps, MapError> {
+pub fn activation_maps(
+    phi: &dyn Activation,
+    q: &ScaledKernel,
+    biases: &[BiasNode],
+) -> Result<ActivationMaps, MapError> {
     let biased = biases != BiasNode::NONE;
     let ln_reference = if biased { q.ln_scale } else { ln_reference_scale(phi, q) };
     let scale = ln_reference.exp();
@@ -111,8 +115,10 @@ pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel, biases: &[BiasNod
     // One expansion a sample serves all its pairs; alone it is no slower than the quadrature of a single pair.
     let expand = q.kernel.batch() > 1 && (biased || !phi.has_closed_form_pairs());
     let largest = q.kernel.largest_diagonal();
-    let longest: Vec<Option<HermiteSeries>> =
-        functions.iter().map(|(phi, _)| expand.then(|| HermiteSeries::new(*phi, scale * largest, 0)).flatten()).collect();
+    let longest: Vec<Option<HermiteSeries>> = functions
+        .iter()
+        .map(|(phi, _)| expand.then(|| HermiteSeries::new(*phi, scale * largest, 0)).flatten())
+        .collect();
     let [output, slope, aligned] = q.kernel.map_pairs(
         |variance| -> Vec<Option<HermiteSeries>> {
             let series = |((phi, _), longest): (&(&dyn Activation, f64), &Option<HermiteSeries>)| match longest {
@@ -126,7 +132,8 @@ pub fn activation_maps(phi: &dyn Activation, q: &ScaledKernel, biases: &[BiasNod
             let pair = GaussianPair { q1: scale * pair.q1, q2: scale * pair.q2, covariance: scale * pair.covariance };
             let mut sums = [0.0; 3];
             for (((phi, weight), first), second) in functions.iter().zip(first).zip(second) {
-                let by_series = first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
+                let by_series =
+                    first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
                 let moments = by_series.unwrap_or_else(|| phi.pair_moments(pair));
                 sums[0] += weight * moments.phi;
                 sums[1] += weight * moments.dphi;

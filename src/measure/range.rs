@@ -24,10 +24,12 @@ pub struct DynamicRange {
 pub(super) fn ranges(spec: &Spec, records: &[Vec<LayerRecord>]) -> Vec<DynamicRange> {
     let depth = spec.network.blocks.len();
     let has = |quantity: &Quantity| {
-        quantity.is_gradient() && (*quantity != Quantity::BiasGradientNorms || spec.network.blocks.iter().all(|b| b.biases.is_some()))
+        quantity.is_gradient()
+            && (*quantity != Quantity::BiasGradientNorms || spec.network.blocks.iter().all(|b| b.biases.is_some()))
     };
     let range = |quantity: Quantity| {
-        let column = |layer: usize| -> Vec<f64> { records.iter().map(|layers| layers[layer - 1].get(quantity)).collect() };
+        let column =
+            |layer: usize| -> Vec<f64> { records.iter().map(|layers| layers[layer - 1].get(quantity)).collect() };
         let (first, last) = (column(1), column(depth));
         let ratios: Vec<f64> = first
             .iter()

@@ -145,7 +145,9 @@ fn sample(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Sample, Measur
         slopes[event.layer - 1] = event.slope.column(0).iter().copied().collect();
         Ok(())
     });
-    network.forward(&input.columns(0, 1).into_owned(), 0, &mut hooks).map_err(|error: PassError| MeasureError::Pass(error))?;
+    network
+        .forward(&input.columns(0, 1).into_owned(), 0, &mut hooks)
+        .map_err(|error: PassError| MeasureError::Pass(error))?;
     drop(hooks);
     let columns = network.input_width();
     let mut chains = [Chain::new(columns), Chain::new(columns)];

@@ -43,10 +43,8 @@ impl BackwardKernels {
             let (maps, maps_above) = (kernels[index].1, kernels[index + 1].1);
             let gradient_above = &layers[layers.len() - 1];
             let ln_factor = dense::ln_backward_factor(above.sigma_w());
-            let arriving = ScaledKernel::new(
-                gradient_above.delta.kernel.clone(),
-                gradient_above.delta.ln_scale + ln_factor,
-            );
+            let arriving =
+                ScaledKernel::new(gradient_above.delta.kernel.clone(), gradient_above.delta.ln_scale + ln_factor);
             let ln_growth = ln_factor + (above.fan_out as f64 / above.fan_in as f64).ln();
             let aligned = if index + 2 == blocks.len() {
                 aligned_start(spec, maps_above, above, ln_growth)
@@ -73,12 +71,7 @@ fn grown(kappa: &SampleVector, slopes: &[f64], ln_growth: f64) -> SampleVector {
 
 /// What the last layer's own slopes make of a gradient that does not depend on them: for a sum, `W^T phi'(h)` is aligned with the
 /// layer's input by E phi''.
-fn aligned_start(
-    spec: &Spec,
-    last: &ActivationMaps,
-    block: &BlockSpec,
-    ln_growth: f64,
-) -> Option<SampleVector> {
+fn aligned_start(spec: &Spec, last: &ActivationMaps, block: &BlockSpec, ln_growth: f64) -> Option<SampleVector> {
     let start = match spec.loss {
         Loss::Random | Loss::CrossEntropy => return None,
         Loss::Sum => {
@@ -103,7 +96,8 @@ fn through_the_slopes(
     let mut delta = arriving.times(&maps.slope, 0.0);
     let mut ln_square = arriving.diagonal_only().ln_sum();
     if let Some(kappa) = &aligned {
-        let square = ScaledKernel { kernel: maps.aligned.kernel.outer(&kappa.values), ln_scale: 2.0 * kappa.ln_scale + units };
+        let square =
+            ScaledKernel { kernel: maps.aligned.kernel.outer(&kappa.values), ln_scale: 2.0 * kappa.ln_scale + units };
         delta = delta.plus(&square.times(&maps.aligned.kernel, maps.aligned.ln_scale));
         ln_square = ln_add(ln_square, square.times(&maps.output.kernel, maps.output.ln_scale).diagonal_only().ln_sum());
     }
@@ -118,12 +112,13 @@ fn top(
     maps: &ActivationMaps,
 ) -> Result<(BackwardLayer, f64), String> {
     let ln_units = (block.fan_out as f64).ln();
-    let like = |diagonal: f64, off_diagonal: f64| match &layer.q.kernel {
-        Kernel::Exchangeable { batch, .. } => Kernel::Exchangeable { batch: *batch, diagonal, off_diagonal },
-        Kernel::Full(matrix) => {
-            Kernel::Full(DMatrix::from_fn(matrix.nrows(), matrix.nrows(), |a, b| if a == b { diagonal } else { off_diagonal }))
-        }
-    };
+    let like =
+        |diagonal: f64, off_diagonal: f64| match &layer.q.kernel {
+            Kernel::Exchangeable { batch, .. } => Kernel::Exchangeable { batch: *batch, diagonal, off_diagonal },
+            Kernel::Full(matrix) => Kernel::Full(DMatrix::from_fn(matrix.nrows(), matrix.nrows(), |a, b| {
+                if a == b { diagonal } else { off_diagonal }
+            })),
+        };
     match spec.loss {
         // The same vector for every sample: ones, or a readout of mean square 1.
         Loss::Sum | Loss::Random => {

@@ -23,7 +23,7 @@ pub(super) fn predict(spec: &Spec, forward: &ForwardKernels, predictions: &mut P
             None => {
                 let reason = "the pre-activations vanish: no correlation exists";
                 predictions.withhold(quantity, Statistic::Value, [index + 1], reason);
-            },
+            }
         }
     }
     if let Some((layers, reason)) = forward.beyond() {

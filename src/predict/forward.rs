@@ -44,7 +44,9 @@ impl ForwardKernels {
             };
             let maps = match carried_by_few_features(spec, block, layers.is_empty()) {
                 Some(reason) => Err(reason),
-                None => pointwise::moment_map(&*block.activation, &gaussian, &biases).map_err(|error| error.to_string()),
+                None => {
+                    pointwise::moment_map(&*block.activation, &gaussian, &biases).map_err(|error| error.to_string())
+                }
             };
             let next = maps.as_ref().map(|maps| maps.output.clone()).ok();
             layers.push(LayerKernels { input, q, gaussian, biases, maps });

@@ -8,8 +8,10 @@ pub fn gains(spec: &Spec, predictions: &Predictions) -> Vec<Gain<f64>> {
     let at = |quantity, layer| predictions.get(quantity, layer)?.log10_rms;
     let step = |layer: usize| {
         let fans = [layer, layer + 1].map(|l| 0.5 * (spec.network.blocks[l - 1].fan_in as f64).log10());
-        let weights = at(Quantity::ActivationGradientNorms, layer)? - at(Quantity::PreActivationGradientNorms, layer + 1)?;
-        let saturation = at(Quantity::PreActivationGradientNorms, layer)? - at(Quantity::ActivationGradientNorms, layer)?;
+        let weights =
+            at(Quantity::ActivationGradientNorms, layer)? - at(Quantity::PreActivationGradientNorms, layer + 1)?;
+        let saturation =
+            at(Quantity::PreActivationGradientNorms, layer)? - at(Quantity::ActivationGradientNorms, layer)?;
         let input = at(Quantity::LayerInputs, layer)? + fans[0] - at(Quantity::LayerInputs, layer + 1)? - fans[1];
         let total = at(Quantity::GradientNorms, layer)? - at(Quantity::GradientNorms, layer + 1)?;
         Some(Gain { layer, weights, saturation, input, alignment: total - weights - saturation - input, total })

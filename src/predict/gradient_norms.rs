@@ -30,7 +30,12 @@ pub(super) fn predict(
             return;
         }
         (None, Err(reason)) => {
-            predictions.withhold(quantity, Statistic::Value, (1..=forward.depth).filter(with_parameter), reason.clone());
+            predictions.withhold(
+                quantity,
+                Statistic::Value,
+                (1..=forward.depth).filter(with_parameter),
+                reason.clone(),
+            );
             return;
         }
         (None, Ok(backward)) => backward,
@@ -124,7 +129,8 @@ mod tests {
     /// a random readout keeps 1.
     #[test]
     fn relu_under_a_sum_grows_by_its_alignment() {
-        let base = "[network]\ninput = 300\ndepth = 9\nwidth = 300\nactivation = \"relu\"\nweights = { preset = \"he\" }\n";
+        let base =
+            "[network]\ninput = 300\ndepth = 9\nwidth = 300\nactivation = \"relu\"\nweights = { preset = \"he\" }\n";
         let square = |text: &str, k: usize| {
             let predictions = predict(&spec(text));
             let at = predictions.get(Quantity::ActivationGradientNorms, 9 - k).and_then(|p| p.value);
@@ -152,7 +158,9 @@ mod tests {
             predict(&spec(&text))
         };
         let last_minus_first = |p: &Predictions| {
-            let at = |layer| p.get(Quantity::PreActivationGradientNorms, layer).and_then(|p| p.log10_rms).expect("predicted");
+            let at = |layer| {
+                p.get(Quantity::PreActivationGradientNorms, layer).and_then(|p| p.log10_rms).expect("predicted")
+            };
             at(1) - at(800)
         };
         // chi = sigma_w^2 / 2 a layer in square, and the aligned part adds the factor (1/2 + (2k - 1)/pi) / (1/2) ~ 4k/pi.
@@ -172,7 +180,9 @@ mod tests {
         let text = "[network]\ninput = 40\ndepth = 2\nwidth = 40\nactivation = \"linear\"\nweights = { sigma_w = 1.5 }\n\
                     [data]\nbatch = 3\n[loss]\nkind = \"mse\"";
         let predictions = predict(&spec(text));
-        let square = |layer| predictions.get(Quantity::PreActivationGradientNorms, layer).and_then(|p| p.value).expect("all").powi(2);
+        let square = |layer| {
+            predictions.get(Quantity::PreActivationGradientNorms, layer).and_then(|p| p.value).expect("all").powi(2)
+        };
         let (s2, scale) = (1.5f64.powi(2), (2.0f64 / 120.0).powi(2) * 120.0);
         let (q1, q2) = (s2, s2 * s2);
         assert!((square(2) - scale * (q2 + 1.0)).abs() < 1e-12);

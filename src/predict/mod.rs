@@ -136,7 +136,9 @@ impl Predictions {
 
     /// Why the value of a quantity is withheld in some layer, if it is.
     pub fn withheld_value(&self, quantity: Quantity) -> Option<&NotPredicted> {
-        self.not_predicted.iter().find(|withheld| withheld.quantity == quantity && withheld.statistic == Statistic::Value)
+        self.not_predicted
+            .iter()
+            .find(|withheld| withheld.quantity == quantity && withheld.statistic == Statistic::Value)
     }
 
     fn withhold(

@@ -17,13 +17,16 @@ pub(super) fn applies(study: &Study) -> bool {
 
 pub(super) fn title(study: &Study) -> String {
     let action = &study.action;
-    let change = action.advised.and_then(|k| action.candidates.get(k)).map_or("", |candidate| candidate.change.as_str());
+    let change =
+        action.advised.and_then(|k| action.candidates.get(k)).map_or("", |candidate| candidate.change.as_str());
     let at = |layer: usize| {
         let after = action.after.as_ref()?;
         after.measured.iter().find(|m| m.layer == layer).and_then(|m| m.log10_rms)
     };
     match at(1).zip(at(study.depth())) {
-        Some((first, last)) => format!("With {change}, layer 1 gets {} layer {}\u{2019}s dL/dh", words::share(first - last), study.depth()),
+        Some((first, last)) => {
+            format!("With {change}, layer 1 gets {} layer {}\u{2019}s dL/dh", words::share(first - last), study.depth())
+        }
         None => format!("After the change: {change}"),
     }
 }
@@ -41,7 +44,12 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let own_measured: Vec<&Measurement> = study.measurements.of(SIGNAL).collect();
     let series = [
         (lines(&own_predicted), points(&own_measured), theme::PREDICTION, theme::MEASUREMENT),
-        (lines(&predicted.iter().collect::<Vec<_>>()), points(&measured.iter().collect::<Vec<_>>()), theme::LIMIT, theme::LIMIT),
+        (
+            lines(&predicted.iter().collect::<Vec<_>>()),
+            points(&measured.iter().collect::<Vec<_>>()),
+            theme::LIMIT,
+            theme::LIMIT,
+        ),
     ];
     let legend = Legend::new(vec![
         (Symbol::Line, theme::PREDICTION, "as it is: predicted"),

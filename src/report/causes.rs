@@ -33,14 +33,16 @@ fn totals(study: &Study) -> Option<[f64; 5]> {
 }
 
 pub(super) fn title(study: &Study) -> String {
-    let Some([weights, saturation, ..]) = totals(study) else { return "Causes of the change, layer by layer".to_owned() };
+    let Some([weights, saturation, ..]) = totals(study) else {
+        return "Causes of the change, layer by layer".to_owned();
+    };
     let steps = study.measurements.gains.len() as f64;
     let factor = |log10: f64| words::significant(10f64.powf(log10 / steps));
-    let verb = if weights + saturation < 0.0 { "lose" } else { "gain" };
     format!(
-        "On average weights multiply the gradient by {} a layer and slopes by {}: together they {verb}",
+        "A layer\u{2019}s weights multiply the gradient by {}, its slopes by {}: together {}",
         factor(weights),
-        factor(saturation)
+        factor(saturation),
+        factor(weights + saturation)
     )
 }
 

@@ -28,6 +28,12 @@ pub(super) fn caption(study: &Study) -> String {
             " Line: mean-field prediction from the specification alone, in the limit of infinite width, with the correlations \
              between the samples of the batch.",
         );
+        if !predicted_spread(study)[0].is_empty() {
+            text.push_str(
+                " Dashed: the middle 90 % of networks as predicted, a log-normal with the mean and the variance of the logarithm to leading \
+                 order in 1/width.",
+            );
+        }
     }
     if study.reference.is_some() {
         text.push_str(" Rings: PyTorch\u{2019}s own draws of the same network.");
@@ -55,6 +61,21 @@ pub(super) fn caption(study: &Study) -> String {
     text
 }
 
+/// The 5 and 95 % quantiles of a log-normal with the predicted mean and deviation, by layer; empty where they are withheld.
+fn predicted_spread(study: &Study) -> [Vec<(f64, f64)>; 2] {
+    let edge = |side: f64| -> Vec<(f64, f64)> {
+        study
+            .predictions
+            .of(QUANTITY)
+            .filter_map(|p| Some((p.layer as f64, p.log10_mean? + side * NINETY_PERCENT * p.log10_standard_deviation?)))
+            .collect()
+    };
+    [edge(-1.0), edge(1.0)]
+}
+
+/// Half-width of the middle 90 % of a normal distribution, in standard deviations.
+const NINETY_PERCENT: f64 = 1.644_853_626_951_472;
+
 pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let measured: Vec<_> = study.measurements.of(QUANTITY).collect();
     let predicted: Vec<(f64, f64)> =
@@ -63,6 +84,7 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
         measured.iter().filter_map(|m| m.log10_quantiles.map(|q| (m.layer as f64, q[0], q[4]))).collect();
     let points: Vec<(f64, f64, f64)> =
         measured.iter().filter_map(|m| m.estimate().map(|e| (m.layer as f64, e.value, e.standard_error))).collect();
+    let spread = predicted_spread(study);
     let reference: Vec<(f64, f64)> = study
         .reference
         .iter()
@@ -73,10 +95,13 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     if !predicted.is_empty() {
         entries.push((Symbol::Line, theme::PREDICTION, "predicted rms (infinite width)"));
     }
+    if !spread[0].is_empty() {
+        entries.push((Symbol::Dashed, theme::PREDICTION, "predicted middle 90 %"));
+    }
     let label = format!("measured rms, {} networks", study.trials);
     if !points.is_empty() {
         entries.push((Symbol::Point, theme::MEASUREMENT, label.as_str()));
-        entries.push((Symbol::Band, theme::MEASUREMENT, "middle 90 % of networks"));
+        entries.push((Symbol::Band, theme::MEASUREMENT, "measured middle 90 %"));
     }
     if let Some(reference) = &study.reference {
         entries.push((Symbol::Hollow, theme::REFERENCE, reference.label.as_str()));
@@ -85,6 +110,7 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let values = predicted
         .iter()
         .chain(&reference)
+        .chain(spread.iter().flatten())
         .map(|point| point.1)
         .chain(points.iter().map(|point| point.1))
         .chain(band.iter().flat_map(|(_, low, high)| [*low, *high]));
@@ -119,6 +145,9 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
             _ => predicted.clone(),
         };
         chart.draw_series([PathElement::new(line, theme::PREDICTION.stroke_width(theme::THICK))])?;
+        for edge in &spread {
+            theme::dashed(&mut chart, edge, theme::PREDICTION)?;
+        }
         let size = if study.depth() > 60 { theme::POINT / 2 } else { theme::POINT };
         for &(x, y, error) in &points {
             let bar = vec![(x, y - 3.0 * error), (x, y + 3.0 * error)];

@@ -40,7 +40,9 @@ pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
             Section::Action => action(study),
             Section::Causes => causes(study),
             Section::Variants => variants(study),
-            Section::Spectra => spectra::sentence(study).map(|text| format!("<p>{}</p>\n", escape(&text))).unwrap_or_default(),
+            Section::Spectra => {
+                spectra::sentence(study).map(|text| format!("<p>{}</p>\n", escape(&text))).unwrap_or_default()
+            }
             Section::Agreement => agreement(study),
             Section::Profile => String::new(),
         };
@@ -116,7 +118,9 @@ fn header(html: &mut String, study: &Study) {
 fn advice(study: &Study) -> Option<String> {
     let action = &study.action;
     let critical = match &action.critical {
-        Critical::SigmaW(critical) => format!("sigma_w is {}, the critical one {}", significant(action.sigma_w), significant(*critical)),
+        Critical::SigmaW(critical) => {
+            format!("sigma_w is {}, the critical one {}", significant(action.sigma_w), significant(*critical))
+        }
         Critical::None(reason) => format!("sigma_w is {}; {}", significant(action.sigma_w), escape(reason)),
     };
     if study.depth() < 2 {
@@ -162,7 +166,8 @@ fn action(study: &Study) -> String {
             own_departure.map_or_else(|| "\u{2013}".to_owned(), |own| format!("a factor of {}", words::power(own)))
         );
         for (k, candidate) in candidates.iter().enumerate() {
-            let lines: Vec<String> = candidate.lines.iter().map(|line| format!("<code>{}</code>", escape(line))).collect();
+            let lines: Vec<String> =
+                candidate.lines.iter().map(|line| format!("<code>{}</code>", escape(line))).collect();
             let mark = if *advised == Some(k) { " (advised)" } else { "" };
             let _ = writeln!(
                 html,
@@ -228,7 +233,9 @@ fn variants(study: &Study) -> String {
     if study.variants.is_empty() {
         return String::new();
     }
-    let mut html = String::from("<table class=\"claims\">\n<thead><tr><th>the lesson says</th><th>verdict</th><th>numbers</th></tr></thead>\n<tbody>\n");
+    let mut html = String::from(
+        "<table class=\"claims\">\n<thead><tr><th>the lesson says</th><th>verdict</th><th>numbers</th></tr></thead>\n<tbody>\n",
+    );
     for sentence in lesson::sentences(study) {
         let _ = writeln!(
             html,
@@ -258,17 +265,19 @@ fn variant_row(variant: &Variant) -> [String; 10] {
     let none = || "\u{2013}".to_owned();
     let range = |quantity: Quantity| variant.ranges.iter().find(|range| range.quantity == quantity);
     let (signal, weights) = (range(Quantity::PreActivationGradientNorms), range(Quantity::GradientNorms));
-    let plain = |log10: Option<f64>| log10.map_or_else(none, |log10| number(None, Some(log10)));
+    let plain = |log10: Option<f64>| log10.map_or_else(none, words::power);
     let measured = |estimate: Option<Estimate>| {
         estimate.map_or_else(none, |e| {
-            format!("{} \u{b1} {:.1} %", number(None, Some(e.value)), 100.0 * std::f64::consts::LN_10 * e.standard_error)
+            format!("{} \u{b1} {:.1} %", words::power(e.value), 100.0 * std::f64::consts::LN_10 * e.standard_error)
         })
     };
     let typical = |range: Option<&crate::study::Range>| {
         let range = range.and_then(|range| range.measured.as_ref());
-        range.and_then(|range| Some((range.log10_mean?, range.log10_standard_deviation?))).map_or_else(none, |(mean, spread)| {
-            format!("{} \u{d7}/\u{f7} {}", number(None, Some(mean.value)), significant(10f64.powf(spread)))
-        })
+        range
+            .and_then(|range| Some((range.log10_mean?, range.log10_standard_deviation?)))
+            .map_or_else(none, |(mean, spread)| {
+                format!("{} \u{d7}/\u{f7} {}", words::power(mean.value), significant(10f64.powf(spread)))
+            })
     };
     let regime = match variant.regime {
         Regime::Vanishes => "vanishes",

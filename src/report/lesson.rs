@@ -35,11 +35,22 @@ fn orders_of_magnitude(study: &Study) -> Option<Sentence> {
     let own = study.typical_log10_ratio(Quantity::GradientNorms)?;
     let torch = typical(variant(study, "sigmoid-torch")?, Quantity::GradientNorms)?;
     Some(Sentence {
-        says: "The first layer\u{2019}s gradient is orders of magnitude smaller than the last layer\u{2019}s.".to_owned(),
-        verdict: if own > -2.0 && torch < -2.0 { "not with these weights" } else if own <= -2.0 { "true" } else { "false" }.to_owned(),
+        says: "The first layer\u{2019}s gradient is orders of magnitude smaller than the last layer\u{2019}s."
+            .to_owned(),
+        verdict: if own > -2.0 && torch < -2.0 {
+            "not with these weights"
+        } else if own <= -2.0 {
+            "true"
+        } else {
+            "false"
+        }
+        .to_owned(),
         numbers: format!(
             "Typically {} of the last layer\u{2019}s dL/dW: {:.2} decades. With PyTorch\u{2019}s own initialisation it is {}: {:.1} decades.",
-            power(own), own.abs(), power(torch), torch.abs()
+            power(own),
+            own.abs(),
+            power(torch),
+            torch.abs()
         ),
     })
 }
@@ -78,9 +89,12 @@ fn sigmoid_quarter(study: &Study) -> Option<Sentence> {
     let measured = study.measured_log10_ratio(SIGNAL)?;
     let gains = &study.measurements.gains;
     let count = gains.len() as f64;
-    let mean = |part: fn(&crate::spec::Gain<crate::stats::Estimate>) -> f64| gains.iter().map(part).sum::<f64>() / count;
+    let mean =
+        |part: fn(&crate::spec::Gain<crate::stats::Estimate>) -> f64| gains.iter().map(part).sum::<f64>() / count;
     Some(Sentence {
-        says: "The derivative of the sigmoid is at most 0.25, so every layer shrinks the gradient to a quarter or less.".to_owned(),
+        says:
+            "The derivative of the sigmoid is at most 0.25, so every layer shrinks the gradient to a quarter or less."
+                .to_owned(),
         verdict: if measured > slopes + 1.0 { "leaves out the weights" } else { "about right here" }.to_owned(),
         numbers: format!(
             "0.25 a layer would be {}; measured is {}. The slopes take a factor of {} a layer, more than 0.25 would, and the weights give {} back. \
@@ -96,7 +110,8 @@ fn sigmoid_quarter(study: &Study) -> Option<Sentence> {
 
 fn weights_decide(study: &Study) -> Option<Sentence> {
     let at = |name: &str| typical(variant(study, name)?, SIGNAL);
-    let (torch, xavier, tanh, chaos) = (at("sigmoid-torch")?, at("sigmoid-xavier")?, at("tanh-critical")?, at("tanh-chaos")?);
+    let (torch, xavier, tanh, chaos) =
+        (at("sigmoid-torch")?, at("sigmoid-xavier")?, at("tanh-critical")?, at("tanh-chaos")?);
     Some(Sentence {
         says: "Better initialisation (Xavier) cures it.".to_owned(),
         verdict: if xavier < -1.0 { "not for the sigmoid" } else { "true" }.to_owned(),
@@ -116,7 +131,14 @@ fn relu_helps(study: &Study) -> Option<Sentence> {
     let (he, torch) = (at("relu-he")?, at("relu-torch")?);
     Some(Sentence {
         says: "ReLU helps against vanishing gradients.".to_owned(),
-        verdict: if he > -1.0 && torch < -1.0 { "with He\u{2019}s weights" } else if he > -1.0 { "true" } else { "false" }.to_owned(),
+        verdict: if he > -1.0 && torch < -1.0 {
+            "with He\u{2019}s weights"
+        } else if he > -1.0 {
+            "true"
+        } else {
+            "false"
+        }
+        .to_owned(),
         numbers: format!(
             "dL/dh in layer 1: {} of the last layer\u{2019}s with He\u{2019}s weights, {} with PyTorch\u{2019}s default, which loses a factor of sqrt(6) a layer.",
             power(he),
@@ -145,7 +167,8 @@ fn ends_in_nan(study: &Study) -> Option<Sentence> {
 /// What a variant lost to its number format, in words; empty if nothing.
 pub(super) fn losses(variant: &Variant) -> String {
     let half = |count: usize| 2 * count > variant.trials;
-    let first = |test: &dyn Fn(&crate::study::VariantLayer) -> bool| variant.layers.iter().position(test).map(|k| k + 1);
+    let first =
+        |test: &dyn Fn(&crate::study::VariantLayer) -> bool| variant.layers.iter().position(test).map(|k| k + 1);
     let mut parts = Vec::new();
     if let Some(layer) = first(&|layer| layer.forward_infinite > 0) {
         parts.push(format!("activations infinite from layer {layer} on"));

@@ -8,7 +8,8 @@ use crate::measure::{MeanSpectrum, Spectra};
 use crate::study::{SpectraOrReason, Study};
 
 pub(super) fn applies(study: &Study) -> bool {
-    spectra(study).is_some_and(|spectra| spectra.depths.iter().any(|depth| !depth.jacobian.log10_singular_values.is_empty()))
+    spectra(study)
+        .is_some_and(|spectra| spectra.depths.iter().any(|depth| !depth.jacobian.log10_singular_values.is_empty()))
 }
 
 fn spectra(study: &Study) -> Option<&Spectra> {
@@ -19,8 +20,7 @@ fn spectra(study: &Study) -> Option<&Spectra> {
 }
 
 /// From light to dark with depth; luminance carries the order.
-const COLOURS: [RGBColor; 4] =
-    [RGBColor(230, 159, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 0, 0)];
+const COLOURS: [RGBColor; 4] = [RGBColor(230, 159, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 0, 0)];
 
 pub(super) fn title(study: &Study) -> String {
     let span = spectra(study).and_then(|spectra| {
@@ -28,7 +28,9 @@ pub(super) fn title(study: &Study) -> String {
         Some((last.first()? - last.last()?, spectra.depths.last()?.depth))
     });
     match span {
-        Some((span, depth)) => format!("After {depth} layers the Jacobian\u{2019}s singular values span {span:.0} decades"),
+        Some((span, depth)) => {
+            format!("After {depth} layers the Jacobian\u{2019}s singular values span {span:.0} decades")
+        }
         None => "Singular values and eigenvalues by depth".to_owned(),
     }
 }
@@ -38,8 +40,8 @@ pub(super) fn caption(study: &Study) -> String {
     let mut text = format!(
         "Left: product of the weights W_l \u{2026} W_1; right: input-output Jacobian D_l W_l \u{2026} D_1 W_1 at one sample, over {} networks. Points: mean of \
          log10 of the i-th largest singular value; thin lines: moduli of the eigenvalues, as far as double precision carries them. The \
-         eigenvalues lie well inside: the gradient is stretched by singular values, and a product's largest singular value grows although \
-         its eigenvalues may shrink.",
+         largest eigenvalue lies well below the largest singular value: it is singular values that stretch a gradient, and they can grow while \
+         all eigenvalues shrink.",
         spectra.networks
     );
     if lost(spectra) > 0 {
@@ -119,7 +121,8 @@ fn panel(area: &Area<'_>, spectra: &[&MeanSpectrum], plain: &[f64], name: &str) 
 /// The finding as a sentence for the page.
 pub(super) fn sentence(study: &Study) -> Option<String> {
     let last = spectra(study)?.depths.last()?;
-    let (singular, eigen) = (last.weights.log10_singular_values.first()?, last.weights.log10_eigenvalue_moduli.first()?);
+    let (singular, eigen) =
+        (last.weights.log10_singular_values.first()?, last.weights.log10_eigenvalue_moduli.first()?);
     Some(format!(
         "The product of all {} weight matrices has a largest singular value of {} and a spectral radius of {}: {} times less.",
         last.depth,

@@ -136,11 +136,17 @@ impl<'a> Legend<'a> {
                 Symbol::Dashed => {
                     for k in 0..3 {
                         let from = x + 12 * unit * k;
-                        area.draw(&PathElement::new(vec![(from, y), (from + 7 * unit, y)], colour.stroke_width(THICK)))?;
+                        area.draw(&PathElement::new(
+                            vec![(from, y), (from + 7 * unit, y)],
+                            colour.stroke_width(THICK),
+                        ))?;
                     }
                 }
                 Symbol::Box => {
-                    area.draw(&Rectangle::new([(x + 8 * unit, y - 8 * unit), (x + 24 * unit, y + 8 * unit)], colour.filled()))?;
+                    area.draw(&Rectangle::new(
+                        [(x + 8 * unit, y - 8 * unit), (x + 24 * unit, y + 8 * unit)],
+                        colour.filled(),
+                    ))?;
                 }
                 Symbol::Band => {
                     let corners = [(x, y - 8 * unit), (end, y + 8 * unit)];

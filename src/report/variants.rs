@@ -46,8 +46,11 @@ pub(super) fn caption(_study: &Study) -> String {
 
 pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let shown = shown(study);
-    let entries: Vec<(Symbol, RGBColor, &str)> =
-        shown.iter().zip(COLOURS.iter().cycle()).map(|(variant, colour)| (Symbol::Point, *colour, variant.name.as_str())).collect();
+    let entries: Vec<(Symbol, RGBColor, &str)> = shown
+        .iter()
+        .zip(COLOURS.iter().cycle())
+        .map(|(variant, colour)| (Symbol::Point, *colour, variant.name.as_str()))
+        .collect();
     let legend = Legend::new(entries);
     let relative = |variant: &Variant, of: &dyn Fn(&crate::study::VariantLayer) -> Option<f64>| -> Vec<(f64, f64)> {
         let last = variant.layers.last().and_then(of).unwrap_or(0.0);

@@ -48,8 +48,12 @@ pub(super) fn title(study: &Study) -> String {
 }
 
 pub(super) fn caption(study: &Study) -> String {
-    let sup = spectra(study).and_then(|spectra| spectra.norms.first()).map_or(1.0, |norm| 10f64.powf(norm.log10_derivative_sup));
-    let norm = spectra(study).and_then(|spectra| spectra.norms.last()).map_or(1.0, |norm| 10f64.powf(norm.log10_spectral_norm.value));
+    let sup = spectra(study)
+        .and_then(|spectra| spectra.norms.first())
+        .map_or(1.0, |norm| 10f64.powf(norm.log10_derivative_sup));
+    let norm = spectra(study)
+        .and_then(|spectra| spectra.norms.last())
+        .map_or(1.0, |norm| 10f64.powf(norm.log10_spectral_norm.value));
     format!(
         "|dL/dh| relative to the last layer, log scale. Upper dashed line: the bound, the product of the measured spectral norms |W| and of \
          sup |phi'| over the layers above. Lower dashed line: sup |phi'| = {} alone, to the power of the number of layers, which leaves out \

@@ -20,10 +20,30 @@ const LOG10_2: f64 = std::f64::consts::LOG10_2;
 /// IEEE half, bfloat16, single and double precision.
 pub const FORMATS: [NumberFormat; 4] = [
     // Overflow: the largest number plus half an ulp, 65520 for f16; zero: half the smallest subnormal.
-    NumberFormat { name: "f16", log10_overflow: 4.816_373_888_752_362, log10_normal: -14.0 * LOG10_2, log10_zero: -25.0 * LOG10_2 },
-    NumberFormat { name: "bf16", log10_overflow: 38.530_990_384_148_47, log10_normal: -126.0 * LOG10_2, log10_zero: -134.0 * LOG10_2 },
-    NumberFormat { name: "f32", log10_overflow: 128.0 * LOG10_2, log10_normal: -126.0 * LOG10_2, log10_zero: -150.0 * LOG10_2 },
-    NumberFormat { name: "f64", log10_overflow: 1024.0 * LOG10_2, log10_normal: -1022.0 * LOG10_2, log10_zero: -1075.0 * LOG10_2 },
+    NumberFormat {
+        name: "f16",
+        log10_overflow: 4.816_373_888_752_362,
+        log10_normal: -14.0 * LOG10_2,
+        log10_zero: -25.0 * LOG10_2,
+    },
+    NumberFormat {
+        name: "bf16",
+        log10_overflow: 38.530_990_384_148_47,
+        log10_normal: -126.0 * LOG10_2,
+        log10_zero: -134.0 * LOG10_2,
+    },
+    NumberFormat {
+        name: "f32",
+        log10_overflow: 128.0 * LOG10_2,
+        log10_normal: -126.0 * LOG10_2,
+        log10_zero: -150.0 * LOG10_2,
+    },
+    NumberFormat {
+        name: "f64",
+        log10_overflow: 1024.0 * LOG10_2,
+        log10_normal: -1022.0 * LOG10_2,
+        log10_zero: -1075.0 * LOG10_2,
+    },
 ];
 
 /// The depths at which a gradient leaves a format, if every further layer changes it at one rate.

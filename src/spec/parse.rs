@@ -125,13 +125,7 @@ fn network(table: &Table<'_>) -> Result<NetworkSpec, SpecError> {
                 law
             }
         };
-        blocks.push(BlockSpec {
-            fan_out,
-            fan_in,
-            weights: law,
-            biases,
-            activation: Arc::clone(activation),
-        });
+        blocks.push(BlockSpec { fan_out, fan_in, weights: law, biases, activation: Arc::clone(activation) });
         fan_in = fan_out;
     }
     Ok(NetworkSpec { input: input as usize, blocks, precision })
@@ -213,7 +207,8 @@ fn weight_law(value: &Value<'_>, surroundings: &Surroundings<'_>) -> Result<Law,
         _ => {
             let preset = names::find("preset", PRESETS, scale.string()?);
             let preset = preset.map_err(|error| scale.wrong(format!("is an {error}")))?;
-            let std = (preset.std)(surroundings).map_err(|reason| scale.wrong(format!("is impossible here: {reason}")))?;
+            let std =
+                (preset.std)(surroundings).map_err(|reason| scale.wrong(format!("is impossible here: {reason}")))?;
             Ok(Law { ensemble: chosen.unwrap_or_else(preset.ensemble), std })
         }
     }

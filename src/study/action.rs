@@ -91,7 +91,11 @@ impl Action {
         }
         let needs_change = own_departure.is_none_or(|own| own > HOLDS);
         let departures: Vec<f64> = changed.iter().map(|(candidate, _)| candidate.departure).collect();
-        let advised = if needs_change { best(&departures).filter(|&k| own_departure.is_none_or(|own| departures[k] < own)) } else { None };
+        let advised = if needs_change {
+            best(&departures).filter(|&k| own_departure.is_none_or(|own| departures[k] < own))
+        } else {
+            None
+        };
         let after = match advised {
             Some(k) => {
                 let mut spec = changed[k].1.clone();

@@ -14,6 +14,7 @@
 //! orthogonal W moves no norm and no angle: the part of f_k that is quadratic in h (or in g) is then left out.
 
 use nalgebra::DMatrix;
+use rayon::prelude::*;
 
 use super::super::backward::BackwardKernels;
 use super::super::forward::ForwardKernels;
@@ -27,7 +28,7 @@ use crate::spec::{BlockSpec, DataSource, Loss, Quantity, Spec};
 use crate::stats::normal_quantile;
 
 /// Floating-point operations that a prediction may take: some seconds.
-const BUDGET: f64 = 2e10;
+const BUDGET: f64 = 5e9;
 /// Deviations are then good to some percent for the most saturated activations, better for the others.
 const MOST_POINTS: usize = 1 << 15;
 const LEAST_POINTS: usize = 1 << 9;
@@ -115,9 +116,10 @@ pub(super) fn log_moments(
         };
         // An orthogonal W_k keeps Q_k, an orthogonal W_{k+1} keeps G_k, in the smaller of its two dimensions.
         let kept_forward = orthogonal_share(block, block.fan_out, block.fan_in);
-        let kept_backward = blocks.get(index + 1).map_or(0.0, |above| orthogonal_share(above, above.fan_in, above.fan_out));
+        let kept_backward =
+            blocks.get(index + 1).map_or(0.0, |above| orthogonal_share(above, above.fan_in, above.fan_out));
         let responses: Vec<Response> = functionals
-            .iter()
+            .par_iter()
             .map(|functional| {
                 let f = units.respond(&functional.carried, coefficients(functional).as_ref());
                 Response::of(f, &points, kept_forward, kept_backward)
@@ -211,7 +213,8 @@ impl Units {
         let scale = if biased { layer.gaussian.ln_scale.exp() } else { reference_scale(phi, &layer.gaussian) };
         // Weights and biases apart: an orthogonal W constrains its own part of h only.
         let weights = dense::covariance_map(&layer.input, block.sigma_w(), 0.0);
-        let h_factor = factor(&weights.kernel) * (scale.sqrt() * (0.5 * (weights.ln_scale - layer.gaussian.ln_scale)).exp());
+        let h_factor =
+            factor(&weights.kernel) * (scale.sqrt() * (0.5 * (weights.ln_scale - layer.gaussian.ln_scale)).exp());
         let bias_std = scale.sqrt() * (block.sigma_b().ln() - 0.5 * layer.gaussian.ln_scale).exp();
         // The readout of a sum is not random: g = 1 in every unit.
         let constant = index + 1 == spec.network.blocks.len() && spec.loss == Loss::Sum;
@@ -220,7 +223,8 @@ impl Units {
         if biased || bias_std > 0.0 {
             let shift = |&p: &f64| if biased { bias(block, &layer.biases, p) } else { bias_std * normal_quantile(p) };
             let shifts: Vec<f64> = points.bias.iter().map(shift).collect();
-            h.column_iter_mut().for_each(|mut column| column.iter_mut().zip(&shifts).for_each(|(h, shift)| *h += shift));
+            h.column_iter_mut()
+                .for_each(|mut column| column.iter_mut().zip(&shifts).for_each(|(h, shift)| *h += shift));
         }
         let mut delta =
             if constant { DMatrix::from_element(h.nrows(), batch, 1.0) } else { product(&points.backward, &g_factor) };
@@ -272,7 +276,8 @@ impl Response {
     /// Covariance with another response of the same layer.
     fn covariance(&self, other: &Self) -> f64 {
         let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64;
-        let parts = [(&self.without_forward, &other.without_forward), (&self.without_backward, &other.without_backward)];
+        let parts =
+            [(&self.without_forward, &other.without_forward), (&self.without_backward, &other.without_backward)];
         let mut covariance = inner(&self.whole, &other.whole);
         for (own, others) in parts {
             if let (Some((kept, own)), Some((_, others))) = (own, others) {

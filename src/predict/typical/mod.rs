@@ -85,7 +85,8 @@ fn store(predictions: &mut Predictions, quantity: Quantity, moments: Vec<LogMome
     }
 }
 
-const EXACT: &str = "exact at this width: a product of independent chi-square variables (Hanin 2018; Hanin and Nica 2020)";
+const EXACT: &str =
+    "exact at this width: a product of independent chi-square variables (Hanin 2018; Hanin and Nica 2020)";
 
 const LEADING_ORDER: &str = "leading order in 1/width: linear response of the norm to the fluctuations of every layer's kernels, derived \
                              for this project (see `predict`); the mean takes the mean square at infinite width";
@@ -138,9 +139,11 @@ mod tests {
     fn a_batch_of_equal_samples_is_one_sample() {
         let given = |batch: usize, spread: f64| {
             let mut spec = Spec::load("lesson").expect("built in");
-            let entry = |i: usize, a: usize| f64::from((i % 7) as u32) - 3.0 + spread * f64::from(((i + 3 * a) % 5) as u32);
+            let entry =
+                |i: usize, a: usize| f64::from((i % 7) as u32) - 3.0 + spread * f64::from(((i + 3 * a) % 5) as u32);
             let inputs = nalgebra::DMatrix::from_fn(50, batch, entry);
-            let source = crate::spec::DataSource::Given { inputs: inputs.into(), labels: None, origin: "test".to_owned() };
+            let source =
+                crate::spec::DataSource::Given { inputs: inputs.into(), labels: None, origin: "test".to_owned() };
             spec.data = crate::spec::DataSpec { batch, source };
             let predictions = predict(&spec);
             let first = predictions.of(Quantity::GradientNorms).next().and_then(|p| p.log10_standard_deviation);

@@ -83,7 +83,8 @@ impl Sensitivity {
                 let mut sums = [0.0; 2];
                 for (k, (phi, weight)) in nodes.iter().enumerate() {
                     let (first, second) = (&series_of(a)[k][step_a], &series_of(b)[k][step_b]);
-                    let by_series = first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
+                    let by_series =
+                        first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
                     let moments = by_series.unwrap_or_else(|| phi.pair_moments(pair));
                     sums[0] += weight * moments.phi;
                     sums[1] += weight * moments.dphi;

@@ -85,7 +85,7 @@ fn measurements_do_not_depend_on_the_threads() {
 /// Same seed, same network in both formats: the measured norms agree to single precision.
 #[test]
 fn both_formats_draw_the_same_networks() {
-    let lesson = include_str!("../src/spec/lesson.toml").replace("trials = 2000", "trials = 10");
+    let lesson = include_str!("../src/spec/builtin/lesson.toml").replace("trials = 2000", "trials = 10");
     let single = lesson.replace("width = 50", "width = 50\nprecision = \"f32\"");
     let first = |text: &str| {
         let spec = Spec::parse(text, Path::new("lesson.toml")).expect("valid");

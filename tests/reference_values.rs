@@ -119,7 +119,7 @@ fn the_lessons_mean_field_agrees() {
 /// The truly vanishing variants of the lesson: PyTorch's default and Xavier's weights.
 #[test]
 fn the_lessons_variants_agree() {
-    let lesson = include_str!("../src/spec/lesson.toml");
+    let lesson = include_str!("../src/spec/builtin/lesson.toml");
     let weights = "{ ensemble = \"gaussian\", std = 1.0 }";
     assert!(lesson.contains(weights));
     for (preset, expected) in [("torch", 1.880_625_163_959e-8), ("xavier", 1.743_229_933_793e-6)] {

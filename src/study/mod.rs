@@ -14,7 +14,7 @@ pub use reference::{Reference, ReferenceLayer};
 pub use variants::{Range, Variant, VariantLayer};
 
 use crate::claims::{ClaimError, LayerVerdict, ProfileVerdict, judge_measured};
-use crate::linalg::blas_core;
+use crate::linalg::{LinalgError, blas_core};
 use crate::measure::{
     LayerDensity, MeasureError, Measurement, Measurements, Progress, Spectra, measure, pre_activation_densities,
     spectra,
@@ -172,6 +172,9 @@ impl Study {
             Ok(Some(spectra)) => SpectraOrReason::Spectra(spectra),
             Ok(None) => SpectraOrReason::Withheld("one network of this size takes too long to decompose".to_owned()),
             Err(MeasureError::Interrupted) => return Err(MeasureError::Interrupted),
+            Err(MeasureError::Linalg(LinalgError::NotFinite { .. })) => {
+                SpectraOrReason::Withheld("the networks leave the range of f64 on their way forward".to_owned())
+            }
             Err(error) => SpectraOrReason::Withheld(format!("a network could not be decomposed: {error}")),
         };
         let gains = gains(spec, &predictions);

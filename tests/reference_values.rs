@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use gradspectra::activation::{ACTIVATIONS, Activation, by_name};
-use gradspectra::predict::{Predictions, predict};
+use gradspectra::predict::{Predictions, predict, predict_values};
 use gradspectra::spec::{Quantity, Spec};
 
 struct Reference {
@@ -153,7 +153,7 @@ fn deep_networks_arrive_at_the_fixed_points() {
              biases = {{ sigma_b = {sigma_b:?} }}\n[data]\nbatch = 2",
             phi.name()
         );
-        let predictions = predict(&Spec::parse(&text, Path::new("deep.toml")).expect("valid"));
+        let predictions = predict_values(&Spec::parse(&text, Path::new("deep.toml")).expect("valid"));
         let expected: f64 = reference.value.parse().expect("a number");
         let got = match reference.name.as_str() {
             "q_star" => rms(&predictions, Quantity::PreActivations, 200).powi(2),

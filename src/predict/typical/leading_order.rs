@@ -13,7 +13,7 @@
 //! sample this is the variance recursion of Hanin and Nica and of Roberts, Yaida and Hanin; for a batch it is derived here. An
 //! orthogonal W moves no norm and no angle: the part of f_k that is quadratic in h (or in g) is then left out.
 
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
 use super::super::backward::BackwardKernels;
@@ -28,7 +28,7 @@ use crate::spec::{BlockSpec, DataSource, Loss, Quantity, Spec};
 use crate::stats::normal_quantile;
 
 /// Floating-point operations that a prediction may take: some seconds.
-const BUDGET: f64 = 5e9;
+const BUDGET: f64 = 2e10;
 /// Deviations are then good to some percent for the most saturated activations, better for the others.
 const MOST_POINTS: usize = 1 << 15;
 const LEAST_POINTS: usize = 1 << 9;
@@ -78,9 +78,15 @@ pub(super) fn log_moments(
     }
     let blocks = &spec.network.blocks;
     let (depth, batch) = (blocks.len(), spec.data.batch);
-    let pairs = norms.len() as f64 * (depth + 1) as f64;
-    let a_point = 4.0 * (batch * batch + 8 * batch) as f64;
-    let points = ((BUDGET / (pairs * a_point)) as usize).min(MOST_POINTS);
+    let products = products_of(batch) as f64;
+    let a_point = (depth + 1) as f64
+        * if products_of(batch) <= MOST_PRODUCTS {
+            // The covariance of the products, and the layer's own units.
+            2.0 * products * products + 100.0 * batch as f64
+        } else {
+            norms.len() as f64 * 4.0 * (batch * batch + 8 * batch) as f64
+        };
+    let points = ((BUDGET / a_point) as usize).min(MOST_POINTS);
     if points < LEAST_POINTS {
         return Err(format!(
             "the spread of {depth} layers for a batch of {batch} takes more than the {BUDGET:.0e} operations that are allowed: a smaller \
@@ -118,17 +124,18 @@ pub(super) fn log_moments(
         let kept_forward = orthogonal_share(block, block.fan_out, block.fan_in);
         let kept_backward =
             blocks.get(index + 1).map_or(0.0, |above| orthogonal_share(above, above.fan_in, above.fan_out));
-        let responses: Vec<Response> = functionals
-            .par_iter()
-            .map(|functional| {
-                let f = units.respond(&functional.carried, coefficients(functional).as_ref());
-                Response::of(f, &points, kept_forward, kept_backward)
-            })
-            .collect();
-        for ((functional, response), &last) in functionals.iter_mut().zip(&responses).zip(&last) {
+        let gradients: Vec<(&DMatrix<f64>, Option<DMatrix<f64>>)> =
+            functionals.iter().map(|functional| (&functional.carried, coefficients(functional))).collect();
+        let kept = [kept_forward, kept_backward];
+        let moments = if products_of(batch) <= MOST_PRODUCTS {
+            by_products(&units, &points, kept, &gradients, &last)
+        } else {
+            by_functionals(&units, &points, kept, &gradients, &last)
+        };
+        for (functional, [variance, with_last]) in functionals.iter_mut().zip(moments) {
             let units = block.fan_out as f64;
-            functional.variance += response.covariance(response) / units;
-            functional.with_last += response.covariance(&responses[last]) / units;
+            functional.variance += variance / units;
+            functional.with_last += with_last / units;
         }
         let sensitivity = Sensitivity::of(&*block.activation, kernels, maps);
         let ln_factor = 2.0 * block.sigma_w().ln() + kernels.input.ln_scale - kernels.gaussian.ln_scale;
@@ -252,6 +259,99 @@ impl Units {
         }
         f
     }
+}
+
+/// Products of two samples' outputs, and of their gradients, in one unit.
+fn products_of(batch: usize) -> usize {
+    batch * (batch + 1)
+}
+
+/// Up to this many products their covariance is taken once and serves every functional.
+const MOST_PRODUCTS: usize = 300;
+
+/// Variances of f over the units of a layer and covariances with the `last` functional: f is linear in the products of two samples'
+/// outputs and gradients, so the covariance of those products is all it takes.
+fn by_products(
+    units: &Units,
+    points: &Points,
+    kept: [f64; 2],
+    gradients: &[(&DMatrix<f64>, Option<DMatrix<f64>>)],
+    last: &[usize],
+) -> Vec<[f64; 2]> {
+    let features = centred(stacked(&products(&units.phi), &products(&units.delta)));
+    let mut covariance = cross(&features, &features);
+    for (kept, z) in kept.into_iter().zip([&points.forward, &points.backward]) {
+        if kept > 0.0 {
+            // Least squares on the quadratic forms of z, so that what is exactly quadratic leaves exactly nothing.
+            let forms = centred(products(z));
+            let along = cross(&forms, &features);
+            if let Some(factor) = cross(&forms, &forms).cholesky() {
+                covariance -= kept * along.tr_mul(&factor.solve(&along));
+            }
+        }
+    }
+    let batch = units.phi.ncols();
+    let packed = |matrix: Option<&DMatrix<f64>>| -> Vec<f64> {
+        let entry = |(a, b): (usize, usize)| {
+            matrix.map_or(0.0, |m| if a == b { m[(a, a)] } else { m[(a, b)] + m[(b, a)] })
+        };
+        (0..batch).flat_map(|b| (0..=b).map(move |a| (a, b))).map(entry).collect()
+    };
+    let vectors: Vec<DVector<f64>> = gradients
+        .iter()
+        .map(|(on_output, on_delta)| {
+            let entries = [packed(Some(*on_output)), packed(on_delta.as_ref())].concat();
+            DVector::from_vec(entries)
+        })
+        .collect();
+    let images: Vec<DVector<f64>> = vectors.iter().map(|vector| &covariance * vector).collect();
+    let moments = |(k, vector): (usize, &DVector<f64>)| [vector.dot(&images[k]), vector.dot(&images[last[k]])];
+    vectors.iter().enumerate().map(moments).collect()
+}
+
+/// The same from f at every point, for batches whose products are too many.
+fn by_functionals(
+    units: &Units,
+    points: &Points,
+    [kept_forward, kept_backward]: [f64; 2],
+    gradients: &[(&DMatrix<f64>, Option<DMatrix<f64>>)],
+    last: &[usize],
+) -> Vec<[f64; 2]> {
+    let responses: Vec<Response> = gradients
+        .par_iter()
+        .map(|(on_output, on_delta)| {
+            Response::of(units.respond(on_output, on_delta.as_ref()), points, kept_forward, kept_backward)
+        })
+        .collect();
+    let moments = |(response, &last): (&Response, &usize)| [response.covariance(response), response.covariance(&responses[last])];
+    responses.iter().zip(last).map(moments).collect()
+}
+
+/// `x_a x_b`, a <= b, of every row.
+fn products(rows: &DMatrix<f64>) -> DMatrix<f64> {
+    let columns = (0..rows.ncols()).flat_map(|b| (0..=b).map(move |a| (a, b)));
+    let columns: Vec<DVector<f64>> = columns.map(|(a, b)| rows.column(a).component_mul(&rows.column(b))).collect();
+    DMatrix::from_columns(&columns)
+}
+
+fn stacked(left: &DMatrix<f64>, right: &DMatrix<f64>) -> DMatrix<f64> {
+    let columns: Vec<_> = left.column_iter().chain(right.column_iter()).collect();
+    DMatrix::from_columns(&columns)
+}
+
+fn centred(mut features: DMatrix<f64>) -> DMatrix<f64> {
+    for mut column in features.column_iter_mut() {
+        let mean = column.mean();
+        column.add_scalar_mut(-mean);
+    }
+    features
+}
+
+/// Averages over rows of products of columns.
+fn cross(left: &DMatrix<f64>, right: &DMatrix<f64>) -> DMatrix<f64> {
+    let mut moments = DMatrix::zeros(left.ncols(), right.ncols());
+    gemm(1.0 / left.nrows() as f64, (Transpose::Yes, left), (Transpose::No, right), 0.0, &mut moments);
+    moments
 }
 
 /// f and what is left of it without its quadratic parts in h and in g, both centred.

@@ -20,8 +20,8 @@ pub(super) fn title(study: &Study) -> String {
     let change =
         action.advised.and_then(|k| action.candidates.get(k)).map_or("", |candidate| candidate.change.as_str());
     let at = |layer: usize| {
-        let after = action.after.as_ref()?;
-        after.measured.iter().find(|m| m.layer == layer).and_then(|m| m.log10_rms)
+        let m = action.after.as_ref()?.measured.iter().find(|m| m.layer == layer)?;
+        if is_typical(study) { m.log10_mean } else { m.log10_rms }
     };
     match at(1).zip(at(study.depth())) {
         Some((first, last)) => {
@@ -31,25 +31,31 @@ pub(super) fn title(study: &Study) -> String {
     }
 }
 
-pub(super) fn caption(_study: &Study) -> String {
-    "Norm of the gradient with respect to the pre-activations, dL/dh, relative to the last layer, log scale. Lines: predicted; points: \
-     measured root mean square (bars: three standard errors). Blue and orange: the network as it is; green: the same network after the \
-     advised change, drawn and run anew. Look for a level line: then every layer learns at the same rate."
-        .to_owned()
+/// Whether typical values are predicted, for the network as it is and after the change.
+fn is_typical(study: &Study) -> bool {
+    let after = study.action.after.iter().flat_map(|after| &after.predicted);
+    study.predictions.of(SIGNAL).chain(after).all(|prediction| prediction.log10_mean.is_some())
+}
+
+pub(super) fn caption(study: &Study) -> String {
+    let what = if is_typical(study) { "typical: mean of log10 over networks" } else { "root mean square over networks" };
+    format!(
+        "Norm of the gradient with respect to the pre-activations, dL/dh ({what}), relative to the last layer, log scale. Lines: predicted; \
+         points: measured (bars: three standard errors). Blue and orange: the network as it is; green: the same network after the advised \
+         change, drawn and run anew. Look for a level line: then the gradient reaches every layer alike."
+    )
 }
 
 pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let Some(After { predicted, measured }) = &study.action.after else { return Ok(String::new()) };
     let own_predicted: Vec<&Prediction> = study.predictions.of(SIGNAL).collect();
     let own_measured: Vec<&Measurement> = study.measurements.of(SIGNAL).collect();
+    let after_predicted: Vec<&Prediction> = predicted.iter().collect();
+    let after_measured: Vec<&Measurement> = measured.iter().collect();
+    let typical = is_typical(study);
     let series = [
-        (lines(&own_predicted), points(&own_measured), theme::PREDICTION, theme::MEASUREMENT),
-        (
-            lines(&predicted.iter().collect::<Vec<_>>()),
-            points(&measured.iter().collect::<Vec<_>>()),
-            theme::LIMIT,
-            theme::LIMIT,
-        ),
+        (lines(&own_predicted, typical), points(&own_measured, typical), theme::PREDICTION, theme::MEASUREMENT),
+        (lines(&after_predicted, typical), points(&after_measured, typical), theme::LIMIT, theme::LIMIT),
     ];
     let legend = Legend::new(vec![
         (Symbol::Line, theme::PREDICTION, "as it is: predicted"),
@@ -80,12 +86,15 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
 }
 
 /// Relative to the last layer.
-fn lines(predictions: &[&Prediction]) -> Vec<(f64, f64)> {
-    let last = predictions.last().and_then(|p| p.log10_rms).unwrap_or(0.0);
-    predictions.iter().filter_map(|p| Some((p.layer as f64, p.log10_rms? - last))).collect()
+fn lines(predictions: &[&Prediction], typical: bool) -> Vec<(f64, f64)> {
+    let of = |p: &Prediction| if typical { p.log10_mean } else { p.log10_rms };
+    let last = predictions.last().and_then(|p| of(p)).unwrap_or(0.0);
+    predictions.iter().filter_map(|p| Some((p.layer as f64, of(p)? - last))).collect()
 }
 
-fn points(measurements: &[&Measurement]) -> Vec<(f64, f64, f64)> {
-    let last = measurements.iter().rev().find_map(|m| m.log10_rms).unwrap_or(0.0);
-    measurements.iter().filter_map(|m| Some((m.layer as f64, m.log10_rms? - last, m.standard_error?))).collect()
+fn points(measurements: &[&Measurement], typical: bool) -> Vec<(f64, f64, f64)> {
+    let of = |m: &Measurement| if typical { m.log10_mean_estimate() } else { m.estimate() };
+    let last = measurements.iter().rev().find_map(|m| of(m)).map_or(0.0, |estimate| estimate.value);
+    let point = |m: &&Measurement| of(m).map(|e| (m.layer as f64, e.value - last, e.standard_error));
+    measurements.iter().filter_map(point).collect()
 }

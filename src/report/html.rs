@@ -9,7 +9,7 @@ use crate::measure::Measurement;
 use crate::predict::Statistic;
 use crate::spec::{Precision, Quantity};
 use crate::stats::Estimate;
-use crate::study::{Action, Critical, Judgement, Regime, SpectraOrReason, Study, Variant};
+use crate::study::{Action, Critical, Judgement, ProfileSummary, Regime, SpectraOrReason, Study, Variant};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -127,10 +127,10 @@ fn advice(study: &Study) -> Option<String> {
         return None;
     }
     let Some(candidate) = action.advised.and_then(|k| action.candidates.get(k)) else {
-        let holds = action.own_departure.is_some_and(|own| own <= std::f64::consts::LOG10_2);
+        let holds = action.own.is_some_and(|own| own.departure <= std::f64::consts::LOG10_2);
         let text = if holds {
             "The predicted gradient stays within a factor of two over all layers: nothing to change"
-        } else if action.own_departure.is_none() {
+        } else if action.own.is_none() {
             "The gradient of this network is not predicted, and no change could be compared with it"
         } else {
             "None of the changes that were tried is predicted to help"
@@ -138,49 +138,57 @@ fn advice(study: &Study) -> Option<String> {
         return Some(format!("<b>{text}.</b> {critical}."));
     };
     let after = action.after.as_ref().and_then(|after| {
-        let at = |layer: usize| after.measured.iter().find(|m| m.layer == layer).and_then(|m| m.log10_rms);
+        let typical = candidate.profile.log10_typical_range.is_some();
+        let at = |layer: usize| {
+            let m = after.measured.iter().find(|m| m.layer == layer)?;
+            if typical { m.log10_mean } else { m.log10_rms }
+        };
         Some(at(1)? - at(study.depth())?)
     });
     let measured = after.map_or_else(String::new, |log10| format!(", measured {}", words::ratio(log10)));
     Some(format!(
-        "<b>Change: <code>{}</code>.</b> Layer 1 then gets {} of layer {}\u{2019}s dL/dh as predicted{measured}. {critical}.",
+        "<b>Change: <code>{}</code>.</b> Layer 1 then {}gets {} layer {}\u{2019}s dL/dh as predicted{measured}. {critical}.",
         candidate.lines.iter().map(|line| escape(line)).collect::<Vec<_>>().join("<br>"),
-        words::ratio(candidate.log10_range),
+        if candidate.profile.log10_typical_range.is_some() { "typically " } else { "" },
+        words::share(candidate.profile.range()),
         study.depth(),
     ))
 }
 
 fn action(study: &Study) -> String {
-    let Action { candidates, advised, formats, log10_rate, own_departure, .. } = &study.action;
+    let Action { candidates, advised, formats, log10_rate, own, .. } = &study.action;
     let mut html = String::new();
     if !candidates.is_empty() {
         html.push_str(
-            "<div class=\"scroll\"><table>\n<thead><tr><th>change</th><th>lines in [network]</th><th>predicted dL/dh, layer 1 / last</th>\
-             <th>largest departure of any layer</th></tr></thead>\n<tbody>\n",
+            "<div class=\"scroll\"><table>\n<thead><tr><th>change</th><th>lines in [network]</th><th>predicted dL/dh, layer 1 / last: rms</th>\
+             <th>typical</th><th>largest departure of any layer</th></tr></thead>\n<tbody>\n",
         );
-        let own_range = study.predicted_log10_ratio(Quantity::PreActivationGradientNorms);
-        let _ = writeln!(
-            html,
-            "<tr><td>none</td><td>\u{2013}</td><td>{}</td><td>{}</td></tr>",
-            own_range.map_or_else(|| "\u{2013}".to_owned(), words::ratio),
-            own_departure.map_or_else(|| "\u{2013}".to_owned(), |own| format!("a factor of {}", words::power(own)))
-        );
+        let none = || "\u{2013}".to_owned();
+        let cells = |profile: Option<&ProfileSummary>| {
+            [
+                profile.map_or_else(none, |profile| words::ratio(profile.log10_range)),
+                profile.and_then(|profile| profile.log10_typical_range).map_or_else(none, words::ratio),
+                profile.map_or_else(none, |profile| format!("a factor of {}", words::power(profile.departure))),
+            ]
+            .join("</td><td>")
+        };
+        let _ = writeln!(html, "<tr><td>none</td><td>\u{2013}</td><td>{}</td></tr>", cells(own.as_ref()));
         for (k, candidate) in candidates.iter().enumerate() {
             let lines: Vec<String> =
                 candidate.lines.iter().map(|line| format!("<code>{}</code>", escape(line))).collect();
             let mark = if *advised == Some(k) { " (advised)" } else { "" };
             let _ = writeln!(
                 html,
-                "<tr><td>{}{mark}</td><td>{}</td><td>{}</td><td>a factor of {}</td></tr>",
+                "<tr><td>{}{mark}</td><td>{}</td><td>{}</td></tr>",
                 escape(&candidate.change),
                 lines.join("<br>"),
-                words::ratio(candidate.log10_range),
-                words::power(candidate.departure)
+                cells(Some(&candidate.profile))
             );
         }
         html.push_str(
             "</tbody>\n</table></div>\n<p class=\"note\">Advised is the first that keeps every layer within a factor of two of the last one, \
-             fewest changes first; else the one with the smallest departure.</p>\n",
+             fewest changes first; else the one with the smallest departure. Typical: the mean of the logarithm over networks of this width, \
+             by which they are judged where it is predicted.</p>\n",
         );
     }
     if let Some(rate) = log10_rate.filter(|_| !formats.is_empty()) {

@@ -232,7 +232,7 @@ impl Spec {
 
     /// The same network `factor` times as wide, at the same sigma_w and sigma_b in every layer: the family along which
     /// mean field is the limit. Widths are rounded, and at least 1. Random inputs widen with the network; given inputs keep
-    /// their size: Gaussian weights make the first layer exactly Gaussian for them, whatever the width.
+    /// their size, and so do the outputs of a cross-entropy; Gaussian weights make the first layer exactly Gaussian for them, whatever the width.
     pub fn resized(&self, factor: f64) -> Self {
         let scale = |width: usize| ((width as f64 * factor).round() as usize).max(1);
         let mut other = self.clone();
@@ -240,10 +240,13 @@ impl Spec {
             other.network.input = scale(self.network.input);
         }
         let mut fan_in = other.network.input;
-        for block in &mut other.network.blocks {
+        let last = self.network.blocks.len() - 1;
+        for (index, block) in other.network.blocks.iter_mut().enumerate() {
             let sigma_w = block.sigma_w();
             block.fan_in = fan_in;
-            block.fan_out = scale(block.fan_out);
+            // Classes are not a width: the softmax is over as many, however wide the network.
+            let classes = index == last && self.loss == Loss::CrossEntropy;
+            block.fan_out = if classes { block.fan_out } else { scale(block.fan_out) };
             block.weights.std = sigma_w / (fan_in as f64).sqrt();
             fan_in = block.fan_out;
         }

@@ -8,7 +8,7 @@ use crate::activation::{Activation, Relu, Tanh};
 use crate::ensemble::{Ensemble, Gaussian, Orthogonal};
 use crate::mean_field::critical_sigma_w;
 use crate::measure::{MeasureError, Measurement, Measurements, Progress, measure};
-use crate::predict::{Prediction, predict, predict_values};
+use crate::predict::{Prediction, predict};
 use crate::spec::{FORMATS, FormatDepths, Quantity, Spec};
 
 /// The signal whose profile is to hold: what backprop carries from layer to layer.
@@ -27,8 +27,8 @@ pub struct Action {
     pub sigma_w: f64,
     /// The critical one for its activation and biases, or why there is none.
     pub critical: Critical,
-    /// The predicted profile's largest departure from its last layer, as it is: log10.
-    pub own_departure: Option<f64>,
+    /// The predicted profile as it is.
+    pub own: Option<ProfileSummary>,
     /// Changes that were considered, with what is predicted for each; fewest changes first.
     pub candidates: Vec<Candidate>,
     /// The one that is advised; `null` if the network needs none, or none helps.
@@ -58,10 +58,27 @@ pub struct Candidate {
     pub change: String,
     /// The lines to write in the `[network]` table.
     pub lines: Vec<String>,
+    /// The predicted profile.
+    pub profile: ProfileSummary,
+}
+
+/// What a predicted profile comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ProfileSummary {
     /// log10 of the first layer's root mean square over the last layer's.
     pub log10_range: f64,
-    /// The largest departure of any layer from the last one, log10.
+    /// The same for the typical value (mean of log10), where it is predicted.
+    pub log10_typical_range: Option<f64>,
+    /// The largest departure of any layer from the last one, log10: of the typical value where it is predicted, else of the root mean
+    /// square.
     pub departure: f64,
+}
+
+impl ProfileSummary {
+    /// The range by which it is judged: typical where it is predicted.
+    pub fn range(&self) -> f64 {
+        self.log10_typical_range.unwrap_or(self.log10_range)
+    }
 }
 
 /// The gradient after a change, layer by layer.
@@ -80,7 +97,8 @@ impl Action {
             Ok(critical) => Critical::SigmaW(critical.sigma_w),
             Err(reason) => Critical::None(reason.to_string()),
         };
-        let own_departure = profile(spec).map(|profile| departure(&profile));
+        let own = profile(spec);
+        let own_departure = own.map(|profile| profile.departure);
         let mut changed = Vec::new();
         if spec.network.blocks.len() > 1 {
             for (activation, ensemble) in changes(&block.activation) {
@@ -90,7 +108,7 @@ impl Action {
             }
         }
         let needs_change = own_departure.is_none_or(|own| own > HOLDS);
-        let departures: Vec<f64> = changed.iter().map(|(candidate, _)| candidate.departure).collect();
+        let departures: Vec<f64> = changed.iter().map(|(candidate, _)| candidate.profile.departure).collect();
         let advised = if needs_change {
             best(&departures).filter(|&k| own_departure.is_none_or(|own| departures[k] < own))
         } else {
@@ -110,7 +128,7 @@ impl Action {
         Ok(Self {
             sigma_w: block.sigma_w(),
             critical,
-            own_departure,
+            own,
             candidates: changed.into_iter().map(|(candidate, _)| candidate).collect(),
             advised,
             after,
@@ -158,17 +176,26 @@ fn candidate(spec: &Spec, activation: &Arc<dyn Activation>, ensemble: &Arc<dyn E
         change = format!("{} instead of {}, {change}", activation.name(), own.name());
         lines.insert(0, format!("activation = \"{}\"", activation.name()));
     }
-    let log10_range = profile.first()? - profile.last()?;
-    Some((Candidate { change, lines, log10_range, departure: departure(&profile) }, changed))
+    Some((Candidate { change, lines, profile }, changed))
 }
 
-/// log10 rms of the signal in every layer, if all are predicted.
-fn profile(spec: &Spec) -> Option<Vec<f64>> {
+/// The predicted signal, if it is predicted in every layer.
+fn profile(spec: &Spec) -> Option<ProfileSummary> {
     let mut spec = spec.clone();
     spec.measure.quantities = vec![SIGNAL];
-    let predictions = predict_values(&spec);
-    let profile: Vec<f64> = predictions.of(SIGNAL).filter_map(|prediction| prediction.log10_rms).collect();
-    (profile.len() == spec.network.blocks.len()).then_some(profile)
+    let predictions = predict(&spec);
+    let depth = spec.network.blocks.len();
+    let column = |of: fn(&Prediction) -> Option<f64>| -> Option<Vec<f64>> {
+        let column: Vec<f64> = predictions.of(SIGNAL).filter_map(of).collect();
+        (column.len() == depth).then_some(column)
+    };
+    let rms = column(|prediction| prediction.log10_rms)?;
+    let typical = column(|prediction| prediction.log10_mean);
+    Some(ProfileSummary {
+        log10_range: rms[0] - rms[depth - 1],
+        log10_typical_range: typical.as_ref().map(|typical| typical[0] - typical[depth - 1]),
+        departure: departure(typical.as_ref().unwrap_or(&rms)),
+    })
 }
 
 fn departure(profile: &[f64]) -> f64 {

@@ -8,7 +8,7 @@ mod variants;
 
 use serde::{Deserialize, Serialize};
 
-pub use action::{Action, After, Candidate, Critical};
+pub use action::{Action, After, Candidate, Critical, ProfileSummary};
 pub use activation_sheet::ActivationSheet;
 pub use reference::{Reference, ReferenceLayer};
 pub use variants::{Range, Variant, VariantLayer};

@@ -28,7 +28,7 @@ use crate::spec::{BlockSpec, DataSource, Loss, Quantity, Spec};
 use crate::stats::normal_quantile;
 
 /// Floating-point operations that a prediction may take: some seconds.
-const BUDGET: f64 = 2e10;
+const BUDGET: f64 = 6e9;
 /// Deviations are then good to some percent for the most saturated activations, better for the others.
 const MOST_POINTS: usize = 1 << 15;
 const LEAST_POINTS: usize = 1 << 9;

@@ -124,9 +124,10 @@ fn the_lessons_variants_agree() {
     assert!(lesson.contains(weights));
     for (preset, expected) in [("torch", 1.880_625_163_959e-8), ("xavier", 1.743_229_933_793e-6)] {
         // The reference takes the biases for Gaussian.
-        let text = lesson
-            .replace(weights, &format!("{{ preset = \"{preset}\" }}"))
-            .replace("biases = { preset = \"torch\" }", &format!("biases = {{ sigma_b = {:?} }}", (1.0f64 / 150.0).sqrt()));
+        let text = lesson.replace(weights, &format!("{{ preset = \"{preset}\" }}")).replace(
+            "biases = { preset = \"torch\" }",
+            &format!("biases = {{ sigma_b = {:?} }}", (1.0f64 / 150.0).sqrt()),
+        );
         let predictions = predict(&Spec::parse(&text, Path::new("variant.toml")).expect("valid"));
         let got = rms(&predictions, Quantity::GradientNorms, 1) / rms(&predictions, Quantity::GradientNorms, 10);
         assert!((got / expected - 1.0).abs() < 1e-10, "{preset}: {got} not {expected}");

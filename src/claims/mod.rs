@@ -9,6 +9,7 @@ mod dynamic_range;
 mod finite_differences;
 mod finite_width;
 mod he_relu;
+mod lesson_causes;
 mod lesson_profile;
 mod losses;
 mod number;
@@ -120,6 +121,7 @@ pub enum ClaimError {
 pub fn registry() -> Vec<Box<dyn Claim>> {
     let mut claims: Vec<Box<dyn Claim>> = vec![Box::new(lesson_profile::LessonProfile)];
     claims.push(Box::new(pytorch_draws::PytorchDraws));
+    claims.push(Box::new(lesson_causes::LessonCauses));
     claims.extend(dynamic_range::claims());
     for activation in ["linear", "relu", "tanh"] {
         let activation = crate::activation::by_name(activation).expect("a name of the registry");

@@ -38,7 +38,8 @@ fn is_typical(study: &Study) -> bool {
 }
 
 pub(super) fn caption(study: &Study) -> String {
-    let what = if is_typical(study) { "typical: mean of log10 over networks" } else { "root mean square over networks" };
+    let what =
+        if is_typical(study) { "typical: mean of log10 over networks" } else { "root mean square over networks" };
     format!(
         "Norm of the gradient with respect to the pre-activations, dL/dh ({what}), relative to the last layer, log scale. Lines: predicted; \
          points: measured (bars: three standard errors). Blue and orange: the network as it is; green: the same network after the advised \

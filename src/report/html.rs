@@ -191,7 +191,10 @@ fn action(study: &Study) -> String {
              by which they are judged where it is predicted.</p>\n",
         );
     }
-    if let Some(rate) = log10_rate.filter(|_| !formats.is_empty()) {
+    let steady = 1.01f64.log10();
+    if log10_rate.is_some_and(|rate| rate.abs() < steady) {
+        html.push_str("<p>dL/dh changes by less than 1 % a layer: at that rate no number format ends within some hundred layers.</p>\n");
+    } else if let Some(rate) = log10_rate.filter(|_| !formats.is_empty()) {
         let _ = write!(
             html,
             "<p>At the measured rate, a factor of {} a layer, an entry of dL/dh in the first layer leaves the number formats at these depths:</p>\n\

@@ -143,9 +143,14 @@ fn changes(own: &Arc<dyn Activation>) -> Vec<(Arc<dyn Activation>, Arc<dyn Ensem
     let gaussian: Arc<dyn Ensemble> = Arc::new(Gaussian);
     let orthogonal: Arc<dyn Ensemble> = Arc::new(Orthogonal);
     let mut changes = vec![(Arc::clone(own), Arc::clone(&gaussian)), (Arc::clone(own), Arc::clone(&orthogonal))];
-    let others: [Arc<dyn Activation>; 2] = [Arc::new(Tanh), Arc::new(Relu)];
-    for other in others.into_iter().filter(|other| other.name() != own.name() && own.name() != "linear") {
-        changes.push((Arc::clone(&other), Arc::clone(&gaussian)));
+    let tanh: Arc<dyn Activation> = Arc::new(Tanh);
+    let relu: Arc<dyn Activation> = Arc::new(Relu);
+    let others = [(Arc::clone(&tanh), &gaussian), (relu, &gaussian), (tanh, &orthogonal)];
+    for (other, ensemble) in others {
+        // A linear network is a question about products of matrices, not one that wants an activation.
+        if other.name() != own.name() && own.name() != "linear" {
+            changes.push((other, Arc::clone(ensemble)));
+        }
     }
     changes
 }

@@ -292,9 +292,8 @@ fn by_products(
     }
     let batch = units.phi.ncols();
     let packed = |matrix: Option<&DMatrix<f64>>| -> Vec<f64> {
-        let entry = |(a, b): (usize, usize)| {
-            matrix.map_or(0.0, |m| if a == b { m[(a, a)] } else { m[(a, b)] + m[(b, a)] })
-        };
+        let entry =
+            |(a, b): (usize, usize)| matrix.map_or(0.0, |m| if a == b { m[(a, a)] } else { m[(a, b)] + m[(b, a)] });
         (0..batch).flat_map(|b| (0..=b).map(move |a| (a, b))).map(entry).collect()
     };
     let vectors: Vec<DVector<f64>> = gradients
@@ -323,7 +322,8 @@ fn by_functionals(
             Response::of(units.respond(on_output, on_delta.as_ref()), points, kept_forward, kept_backward)
         })
         .collect();
-    let moments = |(response, &last): (&Response, &usize)| [response.covariance(response), response.covariance(&responses[last])];
+    let moments =
+        |(response, &last): (&Response, &usize)| [response.covariance(response), response.covariance(&responses[last])];
     responses.iter().zip(last).map(moments).collect()
 }
 

@@ -31,7 +31,7 @@ const GAP_WIDTHS: [usize; 4] = [25, 50, 100, 200];
 const GAP_TRIALS: [usize; 4] = [1500, 1000, 600, 300];
 const GAP_SEED: u64 = 10;
 
-/// The next order, 4/n of the gap at width 25, bends the exponent by less than this.
+/// The next order, 1.6/n of the gap, is 7 % at width 25 and bends the exponent by less than this.
 const ALLOWED_EXPONENT: f64 = 0.15;
 
 impl Claim for GapExponent {

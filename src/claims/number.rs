@@ -1,8 +1,10 @@
 //! One number: a difference between measurement and prediction, at one width or extrapolated, against mistakes that shift the prediction.
 
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
 use super::verdict::power;
 use super::{ClaimError, ClaimResult, ControlResult, Verdict, decide};
-use crate::stats::{Estimate, Interval, extrapolate, normal_quantile};
+use crate::stats::{Estimate, Extrapolation, Interval, extrapolate, normal_quantile};
 
 /// Level of every interval; the parts of a conjunction must all be confirmed, which needs no correction for their number.
 pub(super) const LEVEL: f64 = 0.99;
@@ -33,6 +35,8 @@ pub(super) struct Part {
     pub stated_error: f64,
     /// Mistakes; each must be refuted.
     pub mistakes: Vec<Shift>,
+    /// p-value of the fit, where there is one.
+    pub fit_p: Option<f64>,
 }
 
 impl Part {
@@ -45,7 +49,7 @@ impl Part {
         mistakes: Vec<Shift>,
     ) -> Self {
         let difference = measured.minus_exact(predicted);
-        Self { label: label.into(), predicted, difference, allowance: 0.0, stated_error, mistakes }
+        Self { label: label.into(), predicted, difference, allowance: 0.0, stated_error, mistakes, fit_p: None }
     }
 
     /// The limit of infinite width of a difference of decimal logarithms, from several widths: least squares in 1/width, with the natural
@@ -61,7 +65,7 @@ impl Part {
         let fit = extrapolate(differences)?;
         let gap = fit.slope.value / own;
         let allowance = 0.5 * std::f64::consts::LN_10 * gap * gap;
-        Ok(Self { label: label.into(), predicted, difference: fit.limit, allowance, stated_error, mistakes })
+        Ok(Self { label: label.into(), predicted, difference: fit.limit, allowance, stated_error, mistakes, fit_p: Some(lack_of_fit(&fit)) })
     }
 
     fn half(&self) -> f64 {
@@ -92,6 +96,14 @@ pub(super) struct Heading {
     pub setting: String,
 }
 
+/// p-value of a fit of the limit.
+fn lack_of_fit(fit: &Extrapolation) -> f64 {
+    ChiSquared::new(fit.degrees_of_freedom as f64).map_or(1.0, |law| law.sf(fit.chi_square))
+}
+
+/// Below this, over all parts, the approach is not 1/width and nothing is confirmed.
+const LACK_OF_FIT: f64 = 1e-3;
+
 /// The least power of a control for a confirmed claim.
 const LEAST_POWER: f64 = 0.95;
 
@@ -101,7 +113,8 @@ pub(super) fn conclude(heading: Heading, parts: &[Part]) -> ClaimResult {
         parts.iter().flat_map(|part| part.mistakes.iter().map(|shift| part.control(shift))).collect();
     let verdict = Verdict::all(parts.iter().map(|part| part.verdict_if_shifted(0.0)));
     let powerful = controls.iter().all(|control| control.power >= LEAST_POWER);
-    let verdict = if verdict == Verdict::Confirmed && !powerful { Verdict::Inconclusive } else { verdict };
+    let bent = parts.iter().any(|part| part.fit_p.is_some_and(|p| p * (parts.len() as f64) < LACK_OF_FIT));
+    let verdict = if verdict == Verdict::Confirmed && (!powerful || bent) { Verdict::Inconclusive } else { verdict };
     let first = &parts[0];
     let found: Vec<String> = parts
         .iter()

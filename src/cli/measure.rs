@@ -83,15 +83,7 @@ fn text(spec: &Spec, measured: &Measurements) -> String {
         }
     }
     if !measured.gains.is_empty() {
-        let value = |gain: &Gain<Estimate>| Gain {
-            layer: gain.layer,
-            weights: gain.weights.value,
-            saturation: gain.saturation.value,
-            input: gain.input.value,
-            alignment: gain.alignment.value,
-            total: gain.total.value,
-        };
-        text.push_str(&gain_table(measured.gains.iter().map(value)));
+        text.push_str(&gain_table(measured.gains.iter().map(|gain| gain.map(|part| part.value))));
     }
     text
 }

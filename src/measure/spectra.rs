@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{MeasureError, Progress};
 use crate::linalg::{Chain, LinalgError, eigenvalue_moduli, single_threaded_blas, singular_values};
-use crate::network::{Hooks, Layers, Network, PassError, draw_inputs};
-use crate::spec::Spec;
+use crate::network::{Hooks, Layers, Network, draw_inputs};
+use crate::spec::{BlockSpec, Spec};
 use crate::stats::{Estimate, Stream};
 
 /// Spectra of independent networks, by depth.
@@ -54,13 +54,15 @@ pub struct LayerNorm {
     /// Number of the layer, from 1.
     pub layer: usize,
     /// Mean of log10 of the largest singular value of the weights.
-    pub log10_spectral_norm: Estimate,
+    pub log10_spectral_norm: f64,
+    /// Its standard error; `null` for a single network.
+    pub standard_error: Option<f64>,
     /// log10 sup |phi'|.
     pub log10_derivative_sup: f64,
 }
 
 /// Operations that the spectra may take: a second or two.
-const BUDGET: f64 = 3e10;
+const BUDGET: f64 = 6e10;
 const MOST_NETWORKS: usize = 40;
 
 /// Below this share of the largest singular value the eigenvalues of an explicit product carry no digits.
@@ -86,12 +88,14 @@ struct Sample {
 /// As [`super::measure`]; slopes that are not finite, as in a network that overflows, end in [`MeasureError::Linalg`].
 pub fn spectra(spec: &Spec, progress: &dyn Progress) -> Result<Option<Spectra>, MeasureError> {
     let depth = spec.network.blocks.len();
-    let cubes = |block: &crate::spec::BlockSpec| {
+    // Products with all n_0 columns, their decompositions layer by layer, and the spectra of the shown ones.
+    let inputs = spec.network.input as f64;
+    let step = |block: &BlockSpec| {
         let (n, m) = (block.fan_in as f64, block.fan_out as f64);
-        n * m * n.min(m)
+        n * m * (2.0 * inputs + 20.0 * n.min(m))
     };
-    let largest = spec.network.blocks.iter().map(cubes).fold(0.0, f64::max);
-    let cost = 2.0 * spec.network.blocks.iter().map(cubes).sum::<f64>() * 20.0 + 4.0 * 2.0 * 60.0 * largest;
+    let widest = spec.network.blocks.iter().map(|block| block.fan_out as f64).fold(inputs, f64::max);
+    let cost = 2.0 * spec.network.blocks.iter().map(step).sum::<f64>() + 4.0 * 2.0 * 30.0 * widest.powi(3);
     let networks = (BUDGET / cost).floor().min(MOST_NETWORKS as f64) as usize;
     if networks == 0 {
         return Ok(None);
@@ -118,15 +122,14 @@ pub fn spectra(spec: &Spec, progress: &dyn Progress) -> Result<Option<Spectra>, 
         let mean = |kind: usize| mean_spectrum(samples.iter().map(|sample| &sample.depths[k][kind]));
         DepthSpectra { depth, weights: mean(0), jacobian: mean(1) }
     });
-    let norms = (0..depth).filter_map(|index| {
+    let norms = (0..depth).map(|index| {
         let logs: Vec<f64> = samples.iter().map(|sample| sample.norms[index] / std::f64::consts::LN_10).collect();
-        // One network has no standard error.
-        let alone = logs.first().map(|&value| Estimate { value, standard_error: 0.0 });
-        Some(LayerNorm {
+        LayerNorm {
             layer: index + 1,
-            log10_spectral_norm: Estimate::of_mean(&logs).or(alone)?,
+            log10_spectral_norm: logs.iter().sum::<f64>() / logs.len() as f64,
+            standard_error: Estimate::of_mean(&logs).map(|estimate| estimate.standard_error),
             log10_derivative_sup: spec.network.blocks[index].activation.derivative_bounds().sup_abs.log10(),
-        })
+        }
     });
     let log10 = |lns: &[f64]| -> Vec<Option<f64>> {
         lns.iter().map(|ln| ln.is_finite().then_some(ln / std::f64::consts::LN_10)).collect()
@@ -145,9 +148,7 @@ fn sample(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Sample, Measur
         slopes[event.layer - 1] = event.slope.column(0).iter().copied().collect();
         Ok(())
     });
-    network
-        .forward(&input.columns(0, 1).into_owned(), 0, &mut hooks)
-        .map_err(|error: PassError| MeasureError::Pass(error))?;
+    network.forward(&input.columns(0, 1).into_owned(), 0, &mut hooks)?;
     drop(hooks);
     let columns = network.input_width();
     let mut chains = [Chain::new(columns), Chain::new(columns)];

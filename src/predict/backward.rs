@@ -43,13 +43,19 @@ impl BackwardKernels {
             let (maps, maps_above) = (kernels[index].1, kernels[index + 1].1);
             let gradient_above = &layers[layers.len() - 1];
             let ln_factor = dense::ln_backward_factor(above.sigma_w());
-            let arriving =
+            let whole =
                 ScaledKernel::new(gradient_above.delta.kernel.clone(), gradient_above.delta.ln_scale + ln_factor);
             let ln_growth = ln_factor + (above.fan_out as f64 / above.fan_in as f64).ln();
             let aligned = if index + 2 == blocks.len() {
                 aligned_start(spec, maps_above, above, ln_growth)
             } else {
                 gradient_above.aligned.as_ref().map(|kappa| grown(kappa, &maps_above.variance_slope, ln_growth))
+            };
+            let arriving = match &aligned {
+                Some(kappa) if !above.weights.ensemble.independent_entries() => {
+                    without_what_is_known(&whole, kappa, &kernels[index + 1].0.input, above, ln_growth)
+                }
+                _ => whole,
             };
             layers.push(through_the_slopes(arriving, aligned, block, maps));
         }
@@ -67,6 +73,25 @@ impl BackwardKernels {
 fn grown(kappa: &SampleVector, slopes: &[f64], ln_growth: f64) -> SampleVector {
     let values = kappa.values.iter().zip(slopes).map(|(kappa, slope)| kappa * slope).collect();
     SampleVector::new(values, kappa.ln_scale + ln_growth)
+}
+
+/// What an orthogonal W makes of the rest of the gradient: it was seen to map X to H, so it maps the part of delta along H back to X, and
+/// only what is across H goes into fresh directions: `sigma_w^2 (D^ab - min(1, n_l / n_{l-1}) n_l Q_W^ab m_a m_b)` with
+/// `kappa_{l-1}^a = (sigma_w^2 n_l / n_{l-1}) m_a` and Q_W the part of Q that comes from the weights.
+fn without_what_is_known(
+    whole: &ScaledKernel,
+    kappa: &SampleVector,
+    input: &ScaledKernel,
+    above: &BlockSpec,
+    ln_growth: f64,
+) -> ScaledKernel {
+    let (fan_out, fan_in) = (above.fan_out as f64, above.fan_in as f64);
+    let ln_weights = dense::ln_backward_factor(above.sigma_w());
+    // sigma_w^2 n_l min(..) sigma_w^2 K m m.
+    let ln_scale = 2.0 * (kappa.ln_scale - ln_growth) + 2.0 * ln_weights + (fan_out * (fan_out / fan_in).min(1.0)).ln();
+    let known = ScaledKernel { kernel: input.kernel.outer(&kappa.values), ln_scale };
+    let known = known.times(&input.kernel, input.ln_scale);
+    whole.plus(&ScaledKernel { kernel: known.kernel.affine(-1.0, 0.0), ln_scale: known.ln_scale })
 }
 
 /// What the last layer's own slopes make of a gradient that does not depend on them: for a sum, `W^T phi'(h)` is aligned with the

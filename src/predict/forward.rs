@@ -42,7 +42,9 @@ impl ForwardKernels {
                 }
                 None => (q.clone(), BiasNode::NONE.to_vec()),
             };
-            let maps = match carried_by_few_features(spec, block, layers.is_empty()) {
+            let maps = match carried_by_few_features(spec, block, layers.is_empty())
+                .or_else(|| too_sharp(block, &biases, &gaussian))
+            {
                 Some(reason) => Err(reason),
                 None => {
                     pointwise::moment_map(&*block.activation, &gaussian, &biases).map_err(|error| error.to_string())
@@ -80,10 +82,14 @@ fn is_averaged(law: &Law, q: &ScaledKernel) -> bool {
 /// Nodes a panel: the integrand is a Gaussian average, analytic on the scale of its spread.
 const NODES: usize = 12;
 
+/// Beyond so many spreads the Gaussian part is a sharp edge to the bias: the panels resolve it to 1e-7 at twice, to some percent at twelve
+/// times as many.
+const MOST_PANELS: f64 = 24.0;
+
 /// Gauss-Legendre nodes in the probability of the bias, in as many panels as it has spreads of the Gaussian part.
 fn bias_nodes(law: &Law, gaussian: &ScaledKernel) -> Vec<BiasNode> {
     let spreads = law.std / (0.5 * gaussian.ln_largest_diagonal()).exp();
-    let panels = spreads.ceil().clamp(1.0, 24.0) as usize;
+    let panels = spreads.ceil().clamp(1.0, MOST_PANELS) as usize;
     let rule = gauss_legendre(NODES);
     let node = |panel: usize, (x, weight): (f64, f64)| {
         let probability = (panel as f64 + x) / panels as f64;
@@ -91,6 +97,14 @@ fn bias_nodes(law: &Law, gaussian: &ScaledKernel) -> Vec<BiasNode> {
         Some(BiasNode { shift: law.std * standard, weight: weight / panels as f64 })
     };
     (0..panels).flat_map(|panel| rule.iter().filter_map(move |&entry| node(panel, entry))).collect()
+}
+
+/// Biases so much wider than the Gaussian part that their average cannot be resolved.
+fn too_sharp(block: &BlockSpec, biases: &[BiasNode], gaussian: &ScaledKernel) -> Option<String> {
+    let spreads = block.sigma_b() / (0.5 * gaussian.ln_largest_diagonal()).exp();
+    (biases != BiasNode::NONE && spreads > 2.0 * MOST_PANELS).then(|| {
+        format!("the biases are {spreads:.0} times as wide as what the weights contribute: predicted up to {:.0}", 2.0 * MOST_PANELS)
+    })
 }
 
 /// Given inputs that let a few weights decide: pre-activations that are then not Gaussian unless the weights are.

@@ -178,9 +178,26 @@ impl Predictions {
 /// At the last layer: sum, `G = n 1 1^T`, `kappa_{L-1}^a = (sigma_w^2 n_L / n_{L-1}) E phi''(u_a)`; random readout, `G = n 1 1^T`, kappa = 0;
 /// squared error, `G = n s^2 I`, `kappa_L = s = 2 / (n B)`; cross-entropy, G from the softmax of Gaussian outputs, kappa = 0.
 ///
+/// Orthogonal weights map what is along H back to X and only the rest into fresh directions: then
+/// `G_{l-1}^ab = sigma_w^2 (D_l^ab - min(1, n_l / n_{l-1}) n_l Q_W^ab m_a m_b)`, `kappa_{l-1} = (sigma_w^2 n_l / n_{l-1}) m`, Q_W the part of
+/// Q that comes from the weights.
+///
 /// kappa: given the pre-activations, `W^T delta` is a fresh Gaussian vector plus the projection of delta on what W was seen to do,
 /// `X (X^T X)^-1 (H - b)^T delta`. By Stein's lemma `E (h_c - b_c) f(h) = sum_d sigma_w^2 K_cd E d_d f(h)`, the inverse cancels, and the
 /// coefficients stay diagonal in the samples. Where E phi'' = 0 and the readout is a sum, kappa = 0: gradient independence holds.
+///
+/// Mean and variance of the logarithm of a gradient norm over networks, the variance to leading order in 1/width (exact for one
+/// sample through linear and ReLU layers with Gaussian weights, no biases, and a random or linear readout):
+///
+/// ```text
+/// Var ln |G_l|^2 = sum_k Var f_k / n_k        E ln |G_l|^2 = ln E |G_l|^2 - Var ln |G_l|^2 / 2
+/// f_k = sum_ab S^k_ab phi(h_a) phi(h_b) + [k >= l] sum_ab w_ab phi'(h_a) g_a phi'(h_b) g_b / (P_k^ab G_k^ab)
+/// ```
+///
+/// over one unit's pre-activations h ~ N(0, Q_k) and arriving gradients g ~ N(0, G_k), with w_ab the share of the pair in the norm and
+/// S^k the response of ln |G_l|^2 to K_k through all layers above.
+///
+/// The mean takes E |G_l|^2 at infinite width: its own shift of order 1/width, which is of the order of Var/2 or smaller, is left out.
 ///
 /// # Source
 ///
@@ -196,17 +213,6 @@ impl Predictions {
 /// assert!((first.expect("predicted") - 2.2023).abs() < 1e-4);
 /// # Ok::<(), gradspectra::spec::SpecError>(())
 /// ```
-///
-/// Mean and variance of the logarithm of a gradient norm over networks, to leading order in 1/width (exact for one sample through linear
-/// and ReLU layers):
-///
-/// ```text
-/// Var ln |G_l|^2 = sum_k Var f_k / n_k        E ln |G_l|^2 = ln E |G_l|^2 - Var ln |G_l|^2 / 2
-/// f_k = sum_ab S^k_ab phi(h_a) phi(h_b) + [k >= l] sum_ab w_ab phi'(h_a) g_a phi'(h_b) g_b / (P_k^ab G_k^ab)
-/// ```
-///
-/// over one unit's pre-activations h ~ N(0, Q_k) and arriving gradients g ~ N(0, G_k), with w_ab the share of the pair in the norm and
-/// S^k the response of ln |G_l|^2 to K_k through all layers above.
 pub fn predict(spec: &Spec) -> Predictions {
     let forward = ForwardKernels::of(spec);
     let backward = backward_of(spec, &forward);
@@ -274,7 +280,7 @@ fn values(
 /// Hypotheses that every mean-field prediction shares.
 fn common_hypotheses(spec: &Spec) -> Vec<String> {
     let mut hypotheses = vec![
-        "width to infinity at fixed depth and fixed sigma_w, sigma_b; the gap at finite width is O(depth/width)"
+        "width to infinity at fixed depth and fixed sigma_w, sigma_b; the gap at finite width is O(depth/width), times the batch where its samples are nearly uncorrelated"
             .to_owned(),
     ];
     let mut laws = spec.network.blocks.iter().filter_map(|block| block.biases.as_ref());

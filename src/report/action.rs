@@ -33,8 +33,7 @@ pub(super) fn title(study: &Study) -> String {
 
 /// Whether typical values are predicted, for the network as it is and after the change.
 fn is_typical(study: &Study) -> bool {
-    let after = study.action.after.iter().flat_map(|after| &after.predicted);
-    study.predictions.of(SIGNAL).chain(after).all(|prediction| prediction.log10_mean.is_some())
+    study.action.typical
 }
 
 pub(super) fn caption(study: &Study) -> String {

@@ -88,15 +88,7 @@ fn bars(gains: impl Iterator<Item = Gain<f64>>, group: usize) -> Vec<Bar> {
 pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let gains = &study.measurements.gains;
     let group = gains.len().div_ceil(MOST_BARS);
-    let values = |gain: &Gain<crate::stats::Estimate>| Gain {
-        layer: gain.layer,
-        weights: gain.weights.value,
-        saturation: gain.saturation.value,
-        input: gain.input.value,
-        alignment: gain.alignment.value,
-        total: gain.total.value,
-    };
-    let measured = bars(gains.iter().map(values), group);
+    let measured = bars(gains.iter().map(|gain| gain.map(|part| part.value)), group);
     // Predicted steps are compared only if all are there.
     let predicted =
         if study.gains.len() == gains.len() { bars(study.gains.iter().copied(), group) } else { Vec::new() };

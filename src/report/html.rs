@@ -127,7 +127,7 @@ fn advice(study: &Study) -> Option<String> {
         return None;
     }
     let Some(candidate) = action.advised.and_then(|k| action.candidates.get(k)) else {
-        let holds = action.own.is_some_and(|own| own.departure <= std::f64::consts::LOG10_2);
+        let holds = action.own.is_some_and(|own| own.judged(action.typical).largest <= std::f64::consts::LOG10_2);
         let text = if holds {
             "The predicted gradient stays within a factor of two over all layers: nothing to change"
         } else if action.own.is_none() {
@@ -138,7 +138,7 @@ fn advice(study: &Study) -> Option<String> {
         return Some(format!("<b>{text}.</b> {critical}."));
     };
     let after = action.after.as_ref().and_then(|after| {
-        let typical = candidate.profile.log10_typical_range.is_some();
+        let typical = action.typical;
         let at = |layer: usize| {
             let m = after.measured.iter().find(|m| m.layer == layer)?;
             if typical { m.log10_mean } else { m.log10_rms }
@@ -149,8 +149,8 @@ fn advice(study: &Study) -> Option<String> {
     Some(format!(
         "<b>Change: <code>{}</code>.</b> Layer 1 then {}gets {} layer {}\u{2019}s dL/dh as predicted{measured}. {critical}.",
         candidate.lines.iter().map(|line| escape(line)).collect::<Vec<_>>().join("<br>"),
-        if candidate.profile.log10_typical_range.is_some() { "typically " } else { "" },
-        words::share(candidate.profile.range()),
+        if action.typical { "typically " } else { "" },
+        words::share(candidate.profile.judged(action.typical).range),
         study.depth(),
     ))
 }
@@ -166,9 +166,9 @@ fn action(study: &Study) -> String {
         let none = || "\u{2013}".to_owned();
         let cells = |profile: Option<&ProfileSummary>| {
             [
-                profile.map_or_else(none, |profile| words::ratio(profile.log10_range)),
-                profile.and_then(|profile| profile.log10_typical_range).map_or_else(none, words::ratio),
-                profile.map_or_else(none, |profile| format!("a factor of {}", words::power(profile.departure))),
+                profile.map_or_else(none, |profile| words::ratio(profile.rms.range)),
+                profile.and_then(|profile| profile.typical).map_or_else(none, |typical| words::ratio(typical.range)),
+                profile.map_or_else(none, |profile| format!("a factor of {}", words::power(profile.judged(study.action.typical).largest))),
             ]
             .join("</td><td>")
         };
@@ -188,12 +188,13 @@ fn action(study: &Study) -> String {
         html.push_str(
             "</tbody>\n</table></div>\n<p class=\"note\">Advised is the first that keeps every layer within a factor of two of the last one, \
              fewest changes first; else the one with the smallest departure. Typical: the mean of the logarithm over networks of this width, \
-             by which they are judged where it is predicted.</p>\n",
+             by which they are judged if it is predicted for all.</p>\n",
         );
     }
     let steady = 1.01f64.log10();
-    if log10_rate.is_some_and(|rate| rate.abs() < steady) {
-        html.push_str("<p>dL/dh changes by less than 1 % a layer: at that rate no number format ends within some hundred layers.</p>\n");
+    let inside = formats.iter().all(|f| [f.overflow, f.subnormal, f.zero].into_iter().flatten().all(|depth| depth > 100.0));
+    if log10_rate.is_some_and(|rate| rate.abs() < steady) && inside {
+        html.push_str("<p>dL/dh changes by less than 1 % a layer: at that rate no number format ends within a hundred layers.</p>\n");
     } else if let Some(rate) = log10_rate.filter(|_| !formats.is_empty()) {
         let _ = write!(
             html,
@@ -231,8 +232,8 @@ fn causes(study: &Study) -> String {
     let measured = study.measured_log10_ratio(Quantity::PreActivationGradientNorms);
     let Some(measured) = measured else { return String::new() };
     format!(
-        "<p>Over the {} steps from the last layer to the first, the slopes alone could cost a factor of {} (sup |phi'| a layer), and the \
-         bound with the weights allows {}. What happens is {}.</p>\n",
+        "<p>Over the {} steps from the last layer to the first, sup |phi'| alone comes to a factor of {}, the bound with the weights to {}. \
+         What happens is {}.</p>\n",
         study.depth() - 1,
         words::power(*slopes),
         words::power(*bound),

@@ -57,30 +57,36 @@ fn orders_of_magnitude(study: &Study) -> Option<Sentence> {
 
 fn eigenvalues(study: &Study) -> Option<Sentence> {
     let SpectraOrReason::Spectra(measured) = &study.spectra else { return None };
-    let last = measured.depths.last()?;
-    let singular = last.jacobian.log10_singular_values.first()?;
-    let eigen = last.jacobian.log10_eigenvalue_moduli.first()?;
-    let weights = last.weights.log10_eigenvalue_moduli.first()?;
-    let ratio = study.measured_log10_ratio(SIGNAL)?;
-    let misleads = (ratio < 0.0) != (*weights < 0.0) || singular - eigen > 0.3;
+    let (one, all) = (measured.depths.first()?, measured.depths.last()?);
+    let top = |values: &[f64]| values.first().copied();
+    let (radius, norm) = (top(&one.jacobian.log10_eigenvalue_moduli)?, top(&one.jacobian.log10_singular_values)?);
+    let (last_radius, last_norm) = (top(&all.jacobian.log10_eigenvalue_moduli)?, top(&all.jacobian.log10_singular_values)?);
+    let rate = study.typical_log10_ratio(SIGNAL)? / (study.depth() - 1).max(1) as f64;
+    let verdict = if (radius < 0.0) != (rate < 0.0) {
+        "wrong here: singular values decide"
+    } else if norm * radius < 0.0 {
+        "not the reason: the singular values lie on the other side of 1"
+    } else {
+        "not contradicted here, but singular values decide"
+    };
+    let lost = match spectra::lost(measured) {
+        0 => String::new(),
+        lost => format!(" An explicit product loses {lost} of its {} singular values.", measured.chain.len()),
+    };
     Some(Sentence {
         says: "Eigenvalues below 1 make products decay, eigenvalues above 1 make them explode.".to_owned(),
-        verdict: if misleads { "wrong for products of different matrices" } else { "not contradicted here" }.to_owned(),
+        verdict: verdict.to_owned(),
         numbers: format!(
-            "The product of the {} weight matrices has a spectral radius of {}, and still the gradient falls to {}. The Jacobian\u{2019}s largest \
-             singular value is {} where its spectral radius is {}. {}",
-            last.depth,
-            power(*weights),
-            power(ratio),
-            power(*singular),
-            power(*eigen),
-            match spectra::lost(measured) {
-                0 => String::new(),
-                lost => format!("{lost} of its {} singular values are lost in an explicit product.", measured.chain.len()),
-            }
-        )
-        .trim_end()
-        .to_owned(),
+            "One layer\u{2019}s Jacobian has a spectral radius of {} and a largest singular value of {}; the gradient changes by {} a layer. Over \
+             {} layers the radius is {}, the largest singular value {}: {} times as much.{lost}",
+            power(radius),
+            power(norm),
+            power(rate),
+            all.depth,
+            power(last_radius),
+            power(last_norm),
+            significant(10f64.powf(last_norm - last_radius)),
+        ),
     })
 }
 
@@ -88,6 +94,9 @@ fn sigmoid_quarter(study: &Study) -> Option<Sentence> {
     let (_, bound, slopes) = worst_case::bounds(study).first().copied()?;
     let measured = study.measured_log10_ratio(SIGNAL)?;
     let gains = &study.measurements.gains;
+    if gains.is_empty() {
+        return None;
+    }
     let count = gains.len() as f64;
     let mean =
         |part: fn(&crate::spec::Gain<crate::stats::Estimate>) -> f64| gains.iter().map(part).sum::<f64>() / count;
@@ -97,7 +106,7 @@ fn sigmoid_quarter(study: &Study) -> Option<Sentence> {
                 .to_owned(),
         verdict: if measured > slopes + 1.0 { "leaves out the weights" } else { "about right here" }.to_owned(),
         numbers: format!(
-            "0.25 a layer would be {}; measured is {}. The slopes take a factor of {} a layer, more than 0.25 would, and the weights give {} back. \
+            "0.25 a layer would be {}; measured is {}. The slopes come to a factor of {} a layer, the weights to {}. \
              With the weights the bound is {}.",
             power(slopes),
             power(measured),
@@ -117,7 +126,7 @@ fn weights_decide(study: &Study) -> Option<Sentence> {
         verdict: if xavier < -1.0 { "not for the sigmoid" } else { "true" }.to_owned(),
         numbers: format!(
             "dL/dh in layer 1 is {} of the last layer\u{2019}s with Xavier, {} with PyTorch\u{2019}s default. Xavier is made for slopes near 1: tanh at its \
-             critical sigma_w keeps {}, and far above it tanh explodes, {}.",
+             critical sigma_w gives {}, tanh far above it {}.",
             power(xavier),
             power(torch),
             power(tanh),
@@ -155,13 +164,17 @@ fn ends_in_nan(study: &Study) -> Option<Sentence> {
         says: "Exploding gradients end in NaN.".to_owned(),
         verdict: if seen { "true, by way of infinity" } else { "not seen here" }.to_owned(),
         numbers: format!(
-            "In single precision, N(0, 1) weights {} deep: {}. Vanishing ones end in exact zeros: PyTorch\u{2019}s sigmoid, {} deep: {}.",
+            "In single precision, N(0, 1) weights {} deep: {}. PyTorch\u{2019}s sigmoid, {} deep: {}.",
             overflow.layers.len(),
-            losses(overflow),
+            or_nothing(losses(overflow)),
             underflow.layers.len(),
-            losses(underflow)
+            or_nothing(losses(underflow))
         ),
     })
+}
+
+fn or_nothing(text: String) -> String {
+    if text.is_empty() { "nothing is lost".to_owned() } else { text }
 }
 
 /// What a variant lost to its number format, in words; empty if nothing.
@@ -171,7 +184,7 @@ pub(super) fn losses(variant: &Variant) -> String {
         |test: &dyn Fn(&crate::study::VariantLayer) -> bool| variant.layers.iter().position(test).map(|k| k + 1);
     let mut parts = Vec::new();
     if let Some(layer) = first(&|layer| layer.forward_infinite > 0) {
-        parts.push(format!("activations infinite from layer {layer} on"));
+        parts.push(format!("the first infinite pre-activation in layer {layer}"));
     }
     if let Some(layer) = first(&|layer| half(layer.forward_nan)) {
         parts.push(format!("NaN in most networks from layer {layer}"));

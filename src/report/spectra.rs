@@ -39,14 +39,14 @@ pub(super) fn caption(study: &Study) -> String {
     let Some(spectra) = spectra(study) else { return String::new() };
     let mut text = format!(
         "Left: product of the weights W_l \u{2026} W_1; right: input-output Jacobian D_l W_l \u{2026} D_1 W_1 at one sample, over {} networks. Points: mean of \
-         log10 of the i-th largest singular value; thin lines: moduli of the eigenvalues, as far as double precision carries them. The \
-         largest eigenvalue lies well below the largest singular value: it is singular values that stretch a gradient, and they can grow while \
-         all eigenvalues shrink.",
+         log10 of the i-th largest singular value; thin lines: moduli of the eigenvalues above 1e-13 of the largest singular value (none where \
+         the product is not square). It is singular values that stretch a gradient; where the eigenvalues lie below them, a direction can grow \
+         although every eigenvalue shrinks.",
         spectra.networks
     );
     if lost(spectra) > 0 {
         text.push_str(&format!(
-            " Grey dashes, right: the singular values of the explicit product in double precision, whose smallest {} are rounding (off by more \
+            " Grey dashes, right: the singular values of the first network\u{2019}s Jacobian from the explicit product in double precision, whose smallest {} are rounding (off by more \
              than a factor of two): small ones need the factors one by one.",
             lost(spectra)
         ));

@@ -235,9 +235,11 @@ impl Axis {
         let span = high - low;
         let mut ticks = Vec::new();
         if span > 2.5 {
+            // As far as whole decades can be told apart.
+            let span = span.min(1e12);
             let step = (span / 8.0).ceil().max(1.0) as i64;
             let mut decade = (low.ceil() as i64).div_euclid(step) * step;
-            while decade as f64 <= high {
+            while decade as f64 <= high && ticks.len() < 20 {
                 if decade as f64 >= low {
                     ticks.push((decade as f64, power_of_ten(decade)));
                 }
@@ -289,9 +291,9 @@ impl Axis {
         let rough = (last - first) / 12 + 1;
         let steps = (0..).flat_map(|power| [1, 2, 5].map(|digit| digit * 10usize.pow(power)));
         let step = steps.into_iter().find(|step| *step >= rough).unwrap_or(rough);
-        let ticks = (first..=last)
-            .filter(|k| k % step == 0 || (*k == first && step > 2 * first))
-            .map(|k| (k as f64, k.to_string()));
+        let multiples = (first.div_ceil(step) * step..=last).step_by(step);
+        let lone = (first % step != 0 && step > 2 * first).then_some(first);
+        let ticks = lone.into_iter().chain(multiples).map(|k| (k as f64, k.to_string()));
         Self { low: first as f64 - 0.5, high: last as f64 + 0.5, ticks: ticks.collect() }
     }
 

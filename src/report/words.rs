@@ -46,20 +46,20 @@ pub fn finding(study: &Study) -> String {
     let depth = study.depth();
     let signal = study.signal();
     let name = symbol(signal);
-    let log10 = study.measured_log10_ratio(signal).unwrap_or(0.0);
+    let log10 = study.typical_log10_ratio(signal).unwrap_or(0.0);
     match study.regime() {
         Regime::NotMeasured => "No gradient was measured".to_owned(),
         Regime::Lost => lost(study, signal),
         _ if depth == 1 => "A single layer: there is no way back on which a gradient could change".to_owned(),
         Regime::Vanishes => {
-            format!("The gradient vanishes: {name} reaches layer 1 with {} of its size in layer {depth}", ratio(log10))
+            format!("The gradient vanishes: {name} typically reaches layer 1 with {} of its size in layer {depth}", ratio(log10))
         }
         Regime::Explodes => {
-            format!("The gradient explodes: {name} reaches layer 1 with {} its size in layer {depth}", ratio(log10))
+            format!("The gradient explodes: {name} typically reaches layer 1 with {} its size in layer {depth}", ratio(log10))
         }
         Regime::Holds => {
             let times = significant(10f64.powf(log10));
-            format!("The gradient holds: {name} reaches layer 1 with {times} times its size in layer {depth}")
+            format!("The gradient holds: {name} typically reaches layer 1 with {times} times its size in layer {depth}")
         }
     }
 }

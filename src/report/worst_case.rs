@@ -28,7 +28,7 @@ pub(super) fn bounds(study: &Study) -> Vec<(usize, f64, f64)> {
     let mut bounds = vec![(study.depth(), 0.0, 0.0)];
     for layer in (1..study.depth()).rev() {
         // delta_l = D_l W_{l+1}^T delta_{l+1}.
-        let above = spectra.norms[layer].log10_spectral_norm.value;
+        let above = spectra.norms[layer].log10_spectral_norm;
         slopes += spectra.norms[layer - 1].log10_derivative_sup;
         bound += above + spectra.norms[layer - 1].log10_derivative_sup;
         bounds.push((layer, bound, slopes));
@@ -53,17 +53,25 @@ pub(super) fn caption(study: &Study) -> String {
         .map_or(1.0, |norm| 10f64.powf(norm.log10_derivative_sup));
     let norm = spectra(study)
         .and_then(|spectra| spectra.norms.last())
-        .map_or(1.0, |norm| 10f64.powf(norm.log10_spectral_norm.value));
-    format!(
-        "|dL/dh| relative to the last layer, log scale. Upper dashed line: the bound, the product of the measured spectral norms |W| and of \
-         sup |phi'| over the layers above. Lower dashed line: sup |phi'| = {} alone, to the power of the number of layers, which leaves out \
-         that each W also multiplies, here by up to {} (its norm) and by sigma_w = {} in the mean square. Neither is what happens: the bound \
-         needs every layer to meet its worst direction, the other that W does nothing. Typical is in between: sigma_w^2 E phi'^2 a layer in the \
-         square.",
+        .map_or(1.0, |norm| 10f64.powf(norm.log10_spectral_norm));
+    let layers = &study.layers[..study.depth()];
+    let sigma_w = layers.iter().map(|layer| layer.sigma_w).fold(0.0, f64::max);
+    let limit = study.log10_spectral_norms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut text = format!(
+        "|dL/dh| relative to the last layer, log scale. Green dashes: the bound, the product of the measured spectral norms |W| and of \
+         sup |phi'| over the layers above. Grey dashes: sup |phi'| = {} alone, to the power of the number of layers, which leaves out \
+         that each W also multiplies, here by up to {} (its norm; {} at infinite width) and by sigma_w = {} in the mean square. Neither is what \
+         happens: the bound needs every layer to meet its worst direction, the other that W does nothing and every unit has its steepest slope. \
+         In the mean square it is sigma_w^2 E phi'^2 a layer.",
         words::significant(sup),
         words::significant(norm),
-        words::significant(study.layers[study.depth() - 1].sigma_w),
-    )
+        words::significant(10f64.powf(limit)),
+        words::significant(sigma_w),
+    );
+    if bounds(study).first().is_some_and(|(_, bound, _)| *bound < 0.0) {
+        text.push_str(" Here even the worst case decays: every direction vanishes.");
+    }
+    text
 }
 
 pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {

@@ -64,13 +64,13 @@ impl NumberFormat {
     pub fn depths(&self, log10_last: f64, log10_rate: f64) -> FormatDepths {
         // Layers below the last until the limit is passed; the last layer itself is depth 1. The tolerance keeps exact ties.
         let reached = |limit: f64| ((limit - log10_last) / log10_rate - 1e-9).ceil().max(0.0) + 1.0;
-        let grows = log10_rate > 0.0;
-        let falls = log10_rate < 0.0;
+        let above = |limit: f64| if log10_last >= limit { Some(1.0) } else { (log10_rate > 0.0).then(|| reached(limit)) };
+        let below = |limit: f64| if log10_last <= limit { Some(1.0) } else { (log10_rate < 0.0).then(|| reached(limit)) };
         FormatDepths {
             format: self.name.to_owned(),
-            overflow: grows.then(|| reached(self.log10_overflow)),
-            subnormal: falls.then(|| reached(self.log10_normal)),
-            zero: falls.then(|| reached(self.log10_zero)),
+            overflow: above(self.log10_overflow),
+            subnormal: below(self.log10_normal),
+            zero: below(self.log10_zero),
         }
     }
 }
@@ -95,10 +95,13 @@ mod tests {
     #[test]
     fn overflow_is_where_the_formats_end() {
         assert!((65520f64.log10() - FORMATS[0].log10_overflow).abs() < 1e-12);
+        // The largest number plus half an ulp: 255/128 2^127 + 2^119.
         let bf16 = half::bf16::MAX.to_f64() * (1.0 + 1.0 / 510.0);
-        assert!((bf16.log10() - FORMATS[1].log10_overflow).abs() < 1e-3);
+        assert!((bf16.log10() - FORMATS[1].log10_overflow).abs() < 1e-12);
         assert!((f64::from(f32::MAX).log10() - FORMATS[2].log10_overflow).abs() < 1e-6);
         let never = FORMATS[3].depths(0.0, 0.0);
         assert_eq!((never.overflow, never.zero), (None, None));
+        let gone = FORMATS[0].depths(-9.0, 0.0);
+        assert_eq!((gone.subnormal, gone.zero), (Some(1.0), Some(1.0)));
     }
 }

@@ -34,6 +34,18 @@ pub struct Gain<T> {
 }
 
 impl<T: Copy> Gain<T> {
+    /// The same with every number mapped.
+    pub fn map<U>(&self, map: impl Fn(T) -> U) -> Gain<U> {
+        Gain {
+            layer: self.layer,
+            weights: map(self.weights),
+            saturation: map(self.saturation),
+            input: map(self.input),
+            alignment: map(self.alignment),
+            total: map(self.total),
+        }
+    }
+
     /// The parts with their names, in the order in which the gradient meets them.
     pub fn parts(&self) -> [(&'static str, T); 4] {
         [

@@ -8,7 +8,7 @@ use crate::activation::{Activation, Relu, Tanh};
 use crate::ensemble::{Ensemble, Gaussian, Orthogonal};
 use crate::mean_field::critical_sigma_w;
 use crate::measure::{MeasureError, Measurement, Measurements, Progress, measure};
-use crate::predict::{Prediction, predict};
+use crate::predict::{Prediction, Predictions, predict};
 use crate::spec::{FORMATS, FormatDepths, Quantity, Spec};
 
 /// The signal whose profile is to hold: what backprop carries from layer to layer.
@@ -29,6 +29,9 @@ pub struct Action {
     pub critical: Critical,
     /// The predicted profile as it is.
     pub own: Option<ProfileSummary>,
+    /// Whether profiles are judged by the typical value (mean of log10): where it is predicted for the network and every candidate; else
+    /// by the root mean square.
+    pub typical: bool,
     /// Changes that were considered, with what is predicted for each; fewest changes first.
     pub candidates: Vec<Candidate>,
     /// The one that is advised; `null` if the network needs none, or none helps.
@@ -62,22 +65,28 @@ pub struct Candidate {
     pub profile: ProfileSummary,
 }
 
-/// What a predicted profile comes to.
+/// What a predicted profile comes to, in decimal logarithms.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ProfileSummary {
-    /// log10 of the first layer's root mean square over the last layer's.
-    pub log10_range: f64,
-    /// The same for the typical value (mean of log10), where it is predicted.
-    pub log10_typical_range: Option<f64>,
-    /// The largest departure of any layer from the last one, log10: of the typical value where it is predicted, else of the root mean
-    /// square.
-    pub departure: f64,
+    /// Of the root mean square.
+    pub rms: Departure,
+    /// Of the typical value (mean of log10), where it is predicted.
+    pub typical: Option<Departure>,
+}
+
+/// How far a profile is from level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Departure {
+    /// First layer over last layer.
+    pub range: f64,
+    /// The largest distance of any layer from the last one.
+    pub largest: f64,
 }
 
 impl ProfileSummary {
-    /// The range by which it is judged: typical where it is predicted.
-    pub fn range(&self) -> f64 {
-        self.log10_typical_range.unwrap_or(self.log10_range)
+    /// The one that profiles are judged by.
+    pub fn judged(&self, typical: bool) -> Departure {
+        self.typical.filter(|_| typical).unwrap_or(self.rms)
     }
 }
 
@@ -91,29 +100,34 @@ pub struct After {
 }
 
 impl Action {
-    pub(super) fn find(spec: &Spec, measured: &Measurements, progress: &dyn Progress) -> Result<Self, MeasureError> {
+    pub(super) fn find(
+        spec: &Spec,
+        predictions: &Predictions,
+        measured: &Measurements,
+        progress: &dyn Progress,
+    ) -> Result<Self, MeasureError> {
         let block = &spec.network.blocks[0];
         let critical = match critical_sigma_w(&*block.activation, block.sigma_b()) {
             Ok(critical) => Critical::SigmaW(critical.sigma_w),
             Err(reason) => Critical::None(reason.to_string()),
         };
-        let own = profile(spec);
-        let own_departure = own.map(|profile| profile.departure);
+        let own = profile(predictions, spec.network.blocks.len());
         let mut changed = Vec::new();
         if spec.network.blocks.len() > 1 {
             for (activation, ensemble) in changes(&block.activation) {
-                if let Some((candidate, spec)) = candidate(spec, &activation, &ensemble) {
-                    changed.push((candidate, spec));
+                if progress.interrupted() {
+                    return Err(MeasureError::Interrupted);
                 }
+                changed.extend(candidate(spec, &activation, &ensemble));
             }
         }
-        let needs_change = own_departure.is_none_or(|own| own > HOLDS);
-        let departures: Vec<f64> = changed.iter().map(|(candidate, _)| candidate.profile.departure).collect();
-        let advised = if needs_change {
-            best(&departures).filter(|&k| own_departure.is_none_or(|own| departures[k] < own))
-        } else {
-            None
-        };
+        let typical = own.iter().chain(changed.iter().map(|(candidate, _)| &candidate.profile)).all(|p| p.typical.is_some());
+        let own_largest = own.map(|own| own.judged(typical).largest);
+        let departures: Vec<f64> =
+            changed.iter().map(|(candidate, _)| candidate.profile.judged(typical).largest).collect();
+        let needs_change = own_largest.is_none_or(|own| own > HOLDS);
+        let helps = |&k: &usize| own_largest.is_none_or(|own| departures[k] < own);
+        let advised = if needs_change { best(&departures).filter(helps) } else { None };
         let after = match advised {
             Some(k) => {
                 let mut spec = changed[k].1.clone();
@@ -129,6 +143,7 @@ impl Action {
             sigma_w: block.sigma_w(),
             critical,
             own,
+            typical,
             candidates: changed.into_iter().map(|(candidate, _)| candidate).collect(),
             advised,
             after,
@@ -155,57 +170,53 @@ fn changes(own: &Arc<dyn Activation>) -> Vec<(Arc<dyn Activation>, Arc<dyn Ensem
     changes
 }
 
-/// The changed specification with its prediction; `None` if there is no critical scale or no prediction.
+/// The changed specification with its prediction; `None` if there is no critical scale or no prediction. What the lines say is what is
+/// predicted and measured: every block with the activation gets the new one, and every block its own critical scale.
 fn candidate(spec: &Spec, activation: &Arc<dyn Activation>, ensemble: &Arc<dyn Ensemble>) -> Option<(Candidate, Spec)> {
-    let own = &spec.network.blocks[0].activation;
+    let own = spec.network.blocks[0].activation.name();
     let mut changed = spec.clone();
     changed.measure.quantities = vec![SIGNAL];
-    let last = changed.network.blocks.len() - 1;
-    for (index, block) in changed.network.blocks.iter_mut().enumerate() {
-        // A linear readout stays what it is.
-        let readout = index == last && block.activation.name() != own.name();
-        if readout {
-            continue;
+    let mut known: Vec<((&str, u64), f64)> = Vec::new();
+    for block in &mut changed.network.blocks {
+        if block.activation.name() == own {
+            block.activation = Arc::clone(activation);
         }
-        let critical = critical_sigma_w(&**activation, block.sigma_b()).ok()?;
-        block.activation = Arc::clone(activation);
+        let key = (block.activation.name(), block.sigma_b().to_bits());
+        let sigma_w = match known.iter().find(|(other, _)| *other == key) {
+            Some((_, sigma_w)) => *sigma_w,
+            None => {
+                let sigma_w = critical_sigma_w(&*block.activation, block.sigma_b()).ok()?.sigma_w;
+                known.push((key, sigma_w));
+                sigma_w
+            }
+        };
         block.weights.ensemble = Arc::clone(ensemble);
-        block.weights.std = critical.sigma_w / (block.fan_in as f64).sqrt();
+        block.weights.std = sigma_w / (block.fan_in as f64).sqrt();
     }
+    let profile = profile(&predict(&changed), changed.network.blocks.len())?;
     let sigma_w = changed.network.blocks[0].sigma_w();
-    let profile = profile(&changed)?;
-    let kind = if ensemble.independent_entries() { "" } else { "orthogonal weights, " };
+    let (kind, law) = match ensemble.independent_entries() {
+        true => ("", String::new()),
+        false => ("orthogonal weights, ", format!(", ensemble = \"{}\"", ensemble.name())),
+    };
     let mut change = format!("{kind}sigma_w = {sigma_w:.4}");
-    let mut lines = vec![format!("weights = {{ ensemble = \"{}\", sigma_w = {sigma_w:.6} }}", ensemble.name())];
-    if activation.name() != own.name() {
-        change = format!("{} instead of {}, {change}", activation.name(), own.name());
+    let mut lines = vec![format!("weights = {{ preset = \"critical\"{law} }}")];
+    if activation.name() != own {
+        change = format!("{} instead of {own}, {change}", activation.name());
         lines.insert(0, format!("activation = \"{}\"", activation.name()));
     }
     Some((Candidate { change, lines, profile }, changed))
 }
 
 /// The predicted signal, if it is predicted in every layer.
-fn profile(spec: &Spec) -> Option<ProfileSummary> {
-    let mut spec = spec.clone();
-    spec.measure.quantities = vec![SIGNAL];
-    let predictions = predict(&spec);
-    let depth = spec.network.blocks.len();
-    let column = |of: fn(&Prediction) -> Option<f64>| -> Option<Vec<f64>> {
-        let column: Vec<f64> = predictions.of(SIGNAL).filter_map(of).collect();
-        (column.len() == depth).then_some(column)
+fn profile(predictions: &Predictions, depth: usize) -> Option<ProfileSummary> {
+    let departure = |of: fn(&Prediction) -> Option<f64>| -> Option<Departure> {
+        let column: Vec<f64> = predictions.of(SIGNAL).filter_map(of).filter(|value| value.is_finite()).collect();
+        let last = *column.last().filter(|_| column.len() == depth)?;
+        let largest = column.iter().map(|value| (value - last).abs()).fold(0.0, f64::max);
+        Some(Departure { range: column[0] - last, largest })
     };
-    let rms = column(|prediction| prediction.log10_rms)?;
-    let typical = column(|prediction| prediction.log10_mean);
-    Some(ProfileSummary {
-        log10_range: rms[0] - rms[depth - 1],
-        log10_typical_range: typical.as_ref().map(|typical| typical[0] - typical[depth - 1]),
-        departure: departure(typical.as_ref().unwrap_or(&rms)),
-    })
-}
-
-fn departure(profile: &[f64]) -> f64 {
-    let last = profile[profile.len() - 1];
-    profile.iter().map(|value| (value - last).abs()).fold(0.0, f64::max)
+    Some(ProfileSummary { rms: departure(|p| p.log10_rms)?, typical: departure(|p| p.log10_mean) })
 }
 
 /// The first that holds; the smallest departure if none does.
@@ -226,4 +237,47 @@ fn formats(spec: &Spec, measured: &Measurements) -> Option<(f64, Vec<FormatDepth
     let entries = spec.network.blocks[depth - 1].fan_out as f64 * spec.data.batch as f64;
     let entry = last - 0.5 * entries.log10();
     Some((rate, FORMATS.iter().map(|format| format.depths(entry, rate)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::measure::Silent;
+
+    /// Writing the advised lines into the specification gives the network whose profile was predicted: with changing widths, biases that
+    /// depend on them, and a readout.
+    #[test]
+    fn the_lines_make_the_network_that_was_judged() {
+        let text = |activation: &str, weights: &str| {
+            format!(
+                "[network]\ninput = 20\nwidths = [16, 24, 12]\noutput = 4\n{activation}\n{weights}\n\
+                 biases = {{ preset = \"torch\" }}\n[measure]\ntrials = 4"
+            )
+        };
+        let own = "activation = \"sigmoid\"";
+        let spec = Spec::parse(&text(own, "weights = { sigma_w = 3.0 }"), Path::new("t.toml")).expect("valid");
+        let measured = measure(&spec, "test", &Silent).expect("small");
+        let action = Action::find(&spec, &predict(&spec), &measured, &Silent).expect("small");
+        assert!(action.candidates.len() >= 4 && action.advised.is_some(), "{action:?}");
+        for candidate in &action.candidates {
+            let (activation, weights) = match &candidate.lines[..] {
+                [weights] => (own, weights.as_str()),
+                [activation, weights] => (activation.as_str(), weights.as_str()),
+                other => panic!("{other:?}"),
+            };
+            let mut written = Spec::parse(&text(activation, weights), Path::new("t.toml")).expect("valid lines");
+            written.measure.quantities = vec![SIGNAL];
+            let summary = profile(&predict(&written), 4).expect("predicted");
+            assert!((summary.rms.range - candidate.profile.rms.range).abs() < 1e-9, "{candidate:?} {summary:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_that_holds_is_advised() {
+        assert_eq!(best(&[0.5, 0.2, 0.1]), Some(1));
+        assert_eq!(best(&[0.5, 0.4]), Some(1));
+        assert_eq!(best(&[]), None);
+    }
 }

@@ -8,7 +8,7 @@ mod variants;
 
 use serde::{Deserialize, Serialize};
 
-pub use action::{Action, After, Candidate, Critical, ProfileSummary};
+pub use action::{Action, After, Candidate, Critical, Departure, ProfileSummary};
 pub use activation_sheet::ActivationSheet;
 pub use reference::{Reference, ReferenceLayer};
 pub use variants::{Range, Variant, VariantLayer};
@@ -30,6 +30,9 @@ const DENSITY_TRIALS: usize = 200;
 
 /// log10 of anything that a network of the largest depth can show.
 const LARGEST_LOG10: f64 = 1e9;
+
+/// Layers, trials and units of the largest network.
+const LARGEST_COUNT: usize = 1 << 32;
 
 /// Level of the verdict on the gradient profile.
 const LEVEL: f64 = 0.99;
@@ -178,7 +181,7 @@ impl Study {
             Err(error) => SpectraOrReason::Withheld(format!("a network could not be decomposed: {error}")),
         };
         let gains = gains(spec, &predictions);
-        let action = Action::find(spec, &measurements, progress)?;
+        let action = Action::find(spec, &predictions, &measurements, progress)?;
         let reference = reference::of(spec);
         let variants = if reference.is_some() { variants::variants(progress)? } else { Vec::new() };
         Ok(Self {
@@ -243,6 +246,27 @@ impl Study {
         if !measured.chain(predicted).chain(reference).all(moderate) {
             return Err("a logarithm is beyond any depth");
         }
+        if !self.numbers().all(moderate) {
+            return Err("a logarithm is beyond any depth");
+        }
+        if let SpectraOrReason::Spectra(spectra) = &self.spectra
+            && (spectra.norms.len() != self.layers.len()
+                || spectra.depths.is_empty()
+                || spectra.depths.iter().any(|d| d.weights.size.max(d.jacobian.size) > LARGEST_COUNT))
+        {
+            return Err("its spectra do not belong to its layers");
+        }
+        if self.log10_spectral_norms.len() != self.layers.len() {
+            return Err("its spectral norms do not belong to its layers");
+        }
+        let counts = self.measurements.measurements.iter().flat_map(|m| [m.layer, m.trials, m.zeros, m.non_finite]);
+        let steps = self.gains.iter().map(|gain| gain.layer).chain(self.measurements.gains.iter().map(|gain| gain.layer));
+        let lost = self.variants.iter().flat_map(|variant| &variant.layers);
+        let lost = lost.flat_map(|l| [l.zeros, l.infinite, l.nan, l.forward_infinite, l.forward_nan]);
+        let others = self.variants.iter().map(|variant| variant.trials).chain([self.trials, self.batch]);
+        if counts.chain(steps).chain(lost).chain(others).any(|count| count > LARGEST_COUNT) {
+            return Err("a count is beyond anything that can be drawn");
+        }
         let sampled = sheet.value.len() == sheet.x.len() && sheet.derivative.len() == sheet.x.len();
         // The figures square what they draw.
         let finite = |values: &[f64]| values.iter().all(|value| value.abs() < 1e150);
@@ -269,6 +293,40 @@ impl Study {
             }
         }
         Ok(())
+    }
+
+    /// Every logarithm that the figures of causes, change, variants and spectra draw.
+    fn numbers(&self) -> impl Iterator<Item = f64> {
+        let measured_gains = self.measurements.gains.iter().flat_map(|gain| {
+            gain.parts().into_iter().map(|(_, part)| part).chain([gain.total]).flat_map(|e| [e.value, e.standard_error])
+        });
+        let gains = self.gains.iter().flat_map(|gain| gain.parts().map(|(_, part)| part).into_iter().chain([gain.total]));
+        let typical = self.predictions.predictions.iter().flat_map(|p| [p.log10_mean, p.log10_standard_deviation]);
+        let after = self.action.after.iter().flat_map(|after| {
+            let predicted = after.predicted.iter().flat_map(|p| [p.log10_rms, p.log10_mean]);
+            let measured = after.measured.iter().flat_map(|m| {
+                [m.log10_rms, m.log10_mean, m.standard_error, m.log10_mean_standard_error]
+            });
+            predicted.chain(measured).collect::<Vec<_>>()
+        });
+        let profiles = self.action.candidates.iter().map(|candidate| candidate.profile).chain(self.action.own);
+        let profiles = profiles.flat_map(|p| {
+            [Some(p.rms), p.typical].into_iter().flatten().flat_map(|d| [Some(d.range), Some(d.largest)])
+        });
+        let variants = self.variants.iter().flat_map(|variant| &variant.layers).flat_map(|l| [l.predicted, l.measured]);
+        let spectra: Vec<Option<f64>> = match &self.spectra {
+            SpectraOrReason::Withheld(_) => Vec::new(),
+            SpectraOrReason::Spectra(spectra) => {
+                let both = spectra.depths.iter().flat_map(|depth| [&depth.weights, &depth.jacobian]);
+                let lists = both.flat_map(|s| s.log10_singular_values.iter().chain(&s.log10_eigenvalue_moduli)).map(|v| Some(*v));
+                let norms = spectra.norms.iter().flat_map(|norm| {
+                    [Some(norm.log10_spectral_norm), Some(norm.log10_derivative_sup)]
+                });
+                lists.chain(norms).chain(spectra.chain.iter().copied()).chain(spectra.plain.iter().copied()).collect()
+            }
+        };
+        let optional = typical.chain(after).chain(profiles).chain(variants).chain(spectra).flatten();
+        measured_gains.chain(gains).chain(optional).chain(self.log10_spectral_norms.iter().copied())
     }
 
     /// The study as JSON text.
@@ -312,7 +370,7 @@ impl Study {
 
     /// What happens to the gradient on its way back, as measured.
     ///
-    /// It holds if the first layer's is within a factor of two of the last layer's, or within a decade at less than 10 % a
+    /// Told by the typical network, the mean of log10. It holds if the first layer's is within a factor of two of the last layer's, or within a decade at less than 10 % a
     /// layer.
     pub fn regime(&self) -> Regime {
         Regime::of(&self.measurements, self.signal(), self.depth())
@@ -329,7 +387,8 @@ impl Regime {
         if measurements.of(signal).any(lost) {
             return Self::Lost;
         }
-        let at = |layer| measurements.get(signal, layer).and_then(|m| m.log10_rms);
+        // Of the networks that somebody trains: a mean square can hold while almost all of them vanish.
+        let at = |layer| measurements.get(signal, layer).and_then(|m| m.log10_mean);
         let Some((first, last)) = at(1).zip(at(depth)) else { return Self::Lost };
         let ratio = first - last;
         let per_layer = ratio.abs() / (depth - 1).max(1) as f64;

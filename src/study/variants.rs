@@ -1,6 +1,5 @@
 //! The lesson's variants, side by side.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Regime;
@@ -63,7 +62,7 @@ pub struct Range {
     pub measured: Option<DynamicRange>,
 }
 
-/// The variants, measured in parallel.
+/// The variants, one after the other: their trials run in parallel.
 ///
 /// # Errors
 ///
@@ -71,7 +70,7 @@ pub struct Range {
 pub(super) fn variants(progress: &dyn Progress) -> Result<Vec<Variant>, MeasureError> {
     let builtin = |name: &&str| BUILTIN_SPECS.iter().find(|builtin| builtin.name == *name);
     VARIANTS
-        .par_iter()
+        .iter()
         .filter_map(builtin)
         .map(|builtin| {
             let mut spec = builtin.spec();

@@ -3,6 +3,7 @@
 use statrs::function::gamma::{digamma, ln_gamma};
 
 use super::LogMoments;
+use crate::linalg::ln_norm;
 use crate::spec::{BlockSpec, DataSource, Loss, Quantity, Spec};
 
 /// Mean and variance of ln of one factor.
@@ -42,10 +43,21 @@ pub(super) fn log_moments(spec: &Spec, quantity: Quantity, layers: &[usize]) -> 
     if !holds || !matches!(quantity, Quantity::GradientNorms | Quantity::PreActivationGradientNorms) {
         return None;
     }
-    let chi_square: Vec<Factor> = blocks
-        .iter()
-        .map(|block| if block.activation.name() == "linear" { full(block.fan_out) } else { halved(block.fan_out) })
-        .collect();
+    let with_input = quantity == Quantity::GradientNorms;
+    // Layers of the same kind and width share their sums over the binomial law.
+    let mut known: Vec<((&str, usize), (Factor, f64))> = Vec::new();
+    let mut factors = Vec::with_capacity(depth);
+    for block in blocks {
+        let key = (block.activation.name(), block.fan_out);
+        let found = known.iter().find(|(other, _)| *other == key).map(|(_, factor)| *factor);
+        factors.push(found.unwrap_or_else(|| {
+            let factor = if key.0 == "linear" { full(key.1) } else { halved(key.1) };
+            let factor = (factor, backward_share(block, with_input, factor.variance));
+            known.push((key, factor));
+            factor
+        }));
+    }
+    let chi_square: Vec<Factor> = factors.iter().map(|(factor, _)| *factor).collect();
     let ln_scale = |index: usize, fan: usize| 2.0 * blocks[index].sigma_w().ln() - (fan as f64).ln();
     let top = match readout {
         true => chi_square[depth - 1],
@@ -53,7 +65,7 @@ pub(super) fn log_moments(spec: &Spec, quantity: Quantity, layers: &[usize]) -> 
     };
     let input = match &spec.data.source {
         DataSource::Gaussian => full(spec.network.input),
-        DataSource::Given { inputs, .. } => Factor { mean: inputs.norm_squared().ln(), variance: 0.0 },
+        DataSource::Given { inputs, .. } => Factor { mean: 2.0 * ln_norm(inputs.as_slice()), variance: 0.0 },
     };
     // Backward from layer l, forward to layer l - 1.
     let mut backward = vec![top; depth];
@@ -72,17 +84,20 @@ pub(super) fn log_moments(spec: &Spec, quantity: Quantity, layers: &[usize]) -> 
             variance: forward[l - 1].variance + chi_square[l - 1].variance,
         };
     }
-    let with_input = quantity == Quantity::GradientNorms;
+    // Variance of the ratio of layer l to the last one with the quantity: the backward factors between them, and the forward ones if the
+    // input counts, over the same units.
+    let end = layers.last().map_or(0, |last| last - 1);
+    let mut between = vec![0.0; depth];
+    for l in (0..end).rev() {
+        between[l] = between[l + 1] + factors[l].1;
+    }
     let moments = |&layer: &usize| {
         let l = layer - 1;
-        let end = layers.last().map_or(l, |last| last - 1);
         let own = if with_input { forward[l] } else { Factor { mean: 0.0, variance: 0.0 } };
-        // ratio to the last layer: backward factors l..end, and forward ones l..end if the input counts; the same units carry both.
-        let between: f64 = (l..end).map(|k| backward_share(&blocks[k], with_input, chi_square[k].variance)).sum();
         LogMoments {
             mean: Some(backward[l].mean + own.mean),
             variance: backward[l].variance + own.variance,
-            ratio_variance: between,
+            ratio_variance: between[l],
         }
     };
     Some(layers.iter().map(moments).collect())
@@ -152,7 +167,7 @@ mod tests {
     fn relu_layers_have_their_known_moments() {
         for (n, mean, variance) in [
             (10, -0.307_461_010_691_857, 0.866_734_253_052_603),
-            (50, -0.051_738_780_849_765_974, 0.108_168_133_348_276_3),
+            (50, -0.051_738_780_849_765_97, 0.108_168_133_348_276_3),
             (100, -0.025_420_885_622_756_777, 0.051_939_992_148_725_34),
         ] {
             let factor = halved(n);

@@ -17,13 +17,13 @@ use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
 use super::super::backward::BackwardKernels;
-use super::super::forward::ForwardKernels;
+use super::super::forward::{ForwardKernels, LayerKernels};
 use super::super::sampling::{Normals, bias, factor};
 use super::LogMoments;
 use super::sensitivity::Sensitivity;
 use crate::layer::dense;
 use crate::linalg::{Transpose, gemm};
-use crate::mean_field::{BiasNode, reference_scale};
+use crate::mean_field::{BiasNode, Kernel, reference_scale};
 use crate::spec::{BlockSpec, DataSource, Loss, Quantity, Spec};
 use crate::stats::normal_quantile;
 
@@ -31,7 +31,19 @@ use crate::stats::normal_quantile;
 const BUDGET: f64 = 6e9;
 /// Deviations are then good to some percent for the most saturated activations, better for the others.
 const MOST_POINTS: usize = 1 << 15;
-const LEAST_POINTS: usize = 1 << 9;
+const LEAST_POINTS: usize = 1 << 11;
+
+/// Points per quadratic form that an orthogonal matrix leaves out: fewer would fit noise.
+const POINTS_PER_FORM: usize = 16;
+
+/// Pairs of samples whose response to a kinked activation under an averaged bias has to be integrated one by one.
+const MOST_SLOW_PAIRS: usize = 40;
+
+/// Variance of ln |G|^2 that one layer may contribute: beyond, the expansion in 1/width is off by tens of percent.
+const LARGEST_SHARE: f64 = 0.3;
+
+/// Relative to the largest variance of the batch.
+const SMALLEST_VARIANCE: f64 = 1e-12;
 
 /// ln |G_l|^2 as a function of the kernels.
 struct Functional {
@@ -93,6 +105,22 @@ pub(super) fn log_moments(
              batch or depth is predicted"
         ));
     }
+    let orthogonal = blocks.iter().any(|block| !block.weights.ensemble.independent_entries());
+    if orthogonal && (products_of(batch) > MOST_PRODUCTS || points < POINTS_PER_FORM * products_of(batch)) {
+        return Err(format!("the spread under orthogonal weights is predicted for smaller batches than {batch} at this depth"));
+    }
+    if forward.layers.iter().any(|layer| layer.gaussian.kernel.per_sample(|q| q).iter().any(|&q| q < SMALLEST_VARIANCE)) {
+        return Err("a sample has pre-activations without variance of their own: a vanishing input".to_owned());
+    }
+    let slow = |(block, layer): (&BlockSpec, &LayerKernels)| {
+        layer.biases != BiasNode::NONE && !block.activation.kinks().is_empty() && matches!(layer.gaussian.kernel, Kernel::Full(_))
+    };
+    if batch * batch > 2 * MOST_SLOW_PAIRS && blocks.iter().zip(&forward.layers).any(slow) {
+        return Err(format!(
+            "the response of {} pairs of samples to a kinked activation under biases that are not Gaussian takes too long",
+            batch * batch / 2
+        ));
+    }
     let mut functionals = norms
         .iter()
         .map(|&(quantity, layer)| functional(quantity, layer, forward, backward))
@@ -130,10 +158,18 @@ pub(super) fn log_moments(
         let moments = if products_of(batch) <= MOST_PRODUCTS {
             by_products(&units, &points, kept, &gradients, &last)
         } else {
-            by_functionals(&units, &points, kept, &gradients, &last)
+            by_functionals(&units, &gradients, &last)
         };
         for (functional, [variance, with_last]) in functionals.iter_mut().zip(moments) {
             let units = block.fan_out as f64;
+            if variance / units > LARGEST_SHARE {
+                return Err(format!(
+                    "in layer {layer} the {} units do not average: the logarithm varies by {:.1} there alone, and an expansion in 1/width \
+                     is for less than {LARGEST_SHARE}",
+                    block.fan_out,
+                    variance / units
+                ));
+            }
             functional.variance += variance / units;
             functional.with_last += with_last / units;
         }
@@ -160,7 +196,7 @@ pub(super) fn log_moments(
     let moments = |(functional, &last): (&Functional, &usize)| LogMoments {
         mean: None,
         variance: functional.variance,
-        ratio_variance: (functional.variance + functionals[last].variance - 2.0 * functional.with_last).max(0.0),
+        ratio_variance: functional.variance + functionals[last].variance - 2.0 * functional.with_last,
     };
     Ok(functionals.iter().zip(&last).map(moments).collect())
 }
@@ -311,19 +347,21 @@ fn by_products(
 /// The same from f at every point, for batches whose products are too many.
 fn by_functionals(
     units: &Units,
-    points: &Points,
-    [kept_forward, kept_backward]: [f64; 2],
     gradients: &[(&DMatrix<f64>, Option<DMatrix<f64>>)],
     last: &[usize],
 ) -> Vec<[f64; 2]> {
-    let responses: Vec<Response> = gradients
+    let responses: Vec<Vec<f64>> = gradients
         .par_iter()
         .map(|(on_output, on_delta)| {
-            Response::of(units.respond(on_output, on_delta.as_ref()), points, kept_forward, kept_backward)
+            let mut f = units.respond(on_output, on_delta.as_ref());
+            let mean = f.iter().sum::<f64>() / f.len() as f64;
+            f.iter_mut().for_each(|f| *f -= mean);
+            f
         })
         .collect();
+    let covariance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64;
     let moments =
-        |(response, &last): (&Response, &usize)| [response.covariance(response), response.covariance(&responses[last])];
+        |(f, &last): (&Vec<f64>, &usize)| [covariance(f, f), covariance(f, &responses[last])];
     responses.iter().zip(last).map(moments).collect()
 }
 
@@ -352,51 +390,6 @@ fn cross(left: &DMatrix<f64>, right: &DMatrix<f64>) -> DMatrix<f64> {
     let mut moments = DMatrix::zeros(left.ncols(), right.ncols());
     gemm(1.0 / left.nrows() as f64, (Transpose::Yes, left), (Transpose::No, right), 0.0, &mut moments);
     moments
-}
-
-/// f and what is left of it without its quadratic parts in h and in g, both centred.
-struct Response {
-    whole: Vec<f64>,
-    without_forward: Option<(f64, Vec<f64>)>,
-    without_backward: Option<(f64, Vec<f64>)>,
-}
-
-impl Response {
-    fn of(mut f: Vec<f64>, points: &Points, kept_forward: f64, kept_backward: f64) -> Self {
-        let mean = f.iter().sum::<f64>() / f.len() as f64;
-        f.iter_mut().for_each(|f| *f -= mean);
-        let projected = |kept: f64, z: &DMatrix<f64>| (kept > 0.0).then(|| (kept, quadratic_part(&f, z)));
-        Self {
-            without_forward: projected(kept_forward, &points.forward),
-            without_backward: projected(kept_backward, &points.backward),
-            whole: f,
-        }
-    }
-
-    /// Covariance with another response of the same layer.
-    fn covariance(&self, other: &Self) -> f64 {
-        let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64;
-        let parts =
-            [(&self.without_forward, &other.without_forward), (&self.without_backward, &other.without_backward)];
-        let mut covariance = inner(&self.whole, &other.whole);
-        for (own, others) in parts {
-            if let (Some((kept, own)), Some((_, others))) = (own, others) {
-                covariance -= kept * inner(own, others);
-            }
-        }
-        covariance
-    }
-}
-
-/// The projection of centred f on the quadratic forms of z: `sum_ij C_ij (z_i z_j - [i = j])`, `C = E f (z z^T - I) / 2`.
-fn quadratic_part(f: &[f64], z: &DMatrix<f64>) -> Vec<f64> {
-    let points = f.len() as f64;
-    let mut weighted = z.clone();
-    weighted.column_iter_mut().for_each(|mut column| column.iter_mut().zip(f).for_each(|(z, f)| *z *= f));
-    let mut coefficients = DMatrix::zeros(z.ncols(), z.ncols());
-    gemm(0.5 / points, (Transpose::Yes, z), (Transpose::No, &weighted), 0.0, &mut coefficients);
-    let trace = coefficients.trace();
-    quadratic_form(z, &coefficients).into_iter().map(|form| form - trace).collect()
 }
 
 /// `sum_ab x_a S_ab x_b` for every row x.

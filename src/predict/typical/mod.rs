@@ -73,23 +73,31 @@ pub(super) fn add(
 }
 
 fn store(predictions: &mut Predictions, quantity: Quantity, moments: Vec<LogMoments>, source: &str) {
+    let mut failed = Vec::new();
     let of_quantity = predictions.predictions.iter_mut().filter(|prediction| prediction.quantity == quantity);
     for (prediction, moments) in of_quantity.zip(moments) {
-        let deviation = |variance: f64| 0.5 * variance.sqrt() / LN_10;
-        // ln E g^2 - Var ln g^2 / 2 = E ln g^2 to leading order, whatever the law: the third cumulant is O(1/width^2).
+        if !(moments.variance.is_finite() && moments.variance >= 0.0 && moments.ratio_variance.is_finite()) {
+            failed.push(prediction.layer);
+            continue;
+        }
+        // Rounding of a difference that vanishes.
+        let deviation = |variance: f64| 0.5 * variance.max(0.0).sqrt() / LN_10;
+        // E ln g^2 = ln E g^2 - Var ln g^2 / 2 up to O(1/width^2), whatever the law; E g^2 is the one of infinite width.
         let follows = prediction.log10_rms.map(|rms| rms - 0.25 * moments.variance / LN_10);
         prediction.log10_mean = moments.mean.map(|mean| 0.5 * mean / LN_10).or(follows);
         prediction.log10_standard_deviation = Some(deviation(moments.variance));
         prediction.log10_ratio_standard_deviation = Some(deviation(moments.ratio_variance));
         prediction.typical_source = Some(source.to_owned());
     }
+    predictions.withhold(quantity, Statistic::TypicalValue, failed, "the response of the norm leaves the range of f64");
 }
 
 const EXACT: &str =
     "exact at this width: a product of independent chi-square variables (Hanin 2018; Hanin and Nica 2020)";
 
 const LEADING_ORDER: &str = "leading order in 1/width: linear response of the norm to the fluctuations of every layer's kernels, derived \
-                             for this project (see `predict`); the mean takes the mean square at infinite width";
+                             for this project (see `predict`); the mean takes the mean square at infinite width and leaves out its own \
+                             shift of order 1/width";
 
 #[cfg(test)]
 mod tests {
@@ -132,6 +140,28 @@ mod tests {
         for (_, deviation) in deviations(text) {
             assert!((deviation / expected - 1.0).abs() < 0.02, "{deviation} against {expected}");
         }
+    }
+
+    /// Large batches under orthogonal weights, and samples that are zero, are withheld and not answered with noise.
+    #[test]
+    fn what_the_points_cannot_carry_is_withheld() {
+        let text = |data: &str| {
+            format!(
+                "[network]\ninput = 64\ndepth = 4\nwidth = 64\nactivation = \"tanh\"\n\
+                 weights = {{ ensemble = \"orthogonal\", sigma_w = 1.2 }}\n[data]\n{data}\n[loss]\nkind = \"random\""
+            )
+        };
+        let typical = |spec: &Spec| predict(spec).of(Quantity::GradientNorms).filter(|p| p.log10_mean.is_some()).count();
+        let large = Spec::parse(&text("batch = 32"), Path::new("test.toml")).expect("valid");
+        let small = Spec::parse(&text("batch = 4"), Path::new("test.toml")).expect("valid");
+        assert_eq!((typical(&large), typical(&small)), (0, 4));
+        let mut zero = small;
+        let inputs = nalgebra::DMatrix::from_fn(64, 2, |i, a| if a == 0 { 0.0 } else { f64::from(i as u32 % 5) });
+        let source = crate::spec::DataSource::Given { inputs: inputs.into(), labels: None, origin: "test".to_owned() };
+        zero.data = crate::spec::DataSpec { batch: 2, source };
+        let predictions = predict(&zero);
+        assert!(predictions.of(Quantity::GradientNorms).all(|p| p.log10_rms.is_some() && p.log10_mean.is_none()));
+        assert!(predictions.not_predicted.iter().any(|n| n.statistic == Statistic::TypicalValue && n.reason.contains("variance")));
     }
 
     /// Samples that are equal behave as one: same spread, and uncorrelated ones fluctuate less.

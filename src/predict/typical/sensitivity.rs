@@ -1,6 +1,7 @@
 //! How the maps of one layer answer to a small change of the covariance that they are given.
 
 use nalgebra::DMatrix;
+use rayon::prelude::*;
 
 use super::super::forward::LayerKernels;
 use crate::activation::{Activation, GaussianPair, HermiteSeries, Shifted};
@@ -53,6 +54,7 @@ impl Sensitivity {
         let variances = [1.0 - STEP, 1.0, 1.0 + STEP];
         let samples = if exchangeable { 1 } else { batch };
         let series: Vec<Vec<[Option<HermiteSeries>; 3]>> = (0..samples)
+            .into_par_iter()
             .map(|a| {
                 let at = |phi: &dyn Activation| {
                     variances.map(|v| expand.then(|| HermiteSeries::new(phi, scale * q[(a, a)] * v, 0)).flatten())
@@ -120,18 +122,20 @@ impl Sensitivity {
         let mut output = DMatrix::from_element(batch, batch, PairSlopes::default());
         let mut ln_slope = output.clone();
         let shared = exchangeable.then(|| (single(0), if batch > 1 { pair(0, 1) } else { Default::default() }));
-        for a in 0..batch {
-            for b in 0..=a {
-                let [k, p] = match (&shared, a == b) {
-                    (Some((single, _)), true) => *single,
-                    (Some((_, pair)), false) => *pair,
-                    (None, true) => single(a),
-                    (None, false) => pair(a, b),
-                };
-                let turned = |s: PairSlopes| PairSlopes { first: s.second, second: s.first, ..s };
-                (output[(a, b)], ln_slope[(a, b)]) = (k, p);
-                (output[(b, a)], ln_slope[(b, a)]) = (turned(k), turned(p));
-            }
+        let entries: Vec<(usize, usize)> = (0..batch).flat_map(|a| (0..=a).map(move |b| (a, b))).collect();
+        let slopes: Vec<[PairSlopes; 2]> = entries
+            .par_iter()
+            .map(|&(a, b)| match (&shared, a == b) {
+                (Some((single, _)), true) => *single,
+                (Some((_, pair)), false) => *pair,
+                (None, true) => single(a),
+                (None, false) => pair(a, b),
+            })
+            .collect();
+        let turned = |s: PairSlopes| PairSlopes { first: s.second, second: s.first, ..s };
+        for (&(a, b), [k, p]) in entries.iter().zip(slopes) {
+            (output[(a, b)], ln_slope[(a, b)]) = (k, p);
+            (output[(b, a)], ln_slope[(b, a)]) = (turned(k), turned(p));
         }
         Self { batch, output, ln_slope }
     }

@@ -91,7 +91,9 @@ impl Claim for CriticalScale {
             let mistakes = vec![Shift::new("sigma_w 3 % too large", up), Shift::new("sigma_w 3 % too small", down)];
             let label = format!("{factor} times critical");
             parts.push(match differences[..] {
-                [(_, difference)] => Part::at_one_width(label, predicted, difference.minus_exact(-predicted), stated_error, mistakes),
+                [(_, difference)] => {
+                    Part::at_one_width(label, predicted, difference.minus_exact(-predicted), stated_error, mistakes)
+                }
                 _ => Part::in_the_limit(label, predicted, &differences, stated_error, mistakes)?,
             });
         }

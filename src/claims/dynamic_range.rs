@@ -62,7 +62,8 @@ impl Claim for RangeOfVariant {
         let mut differences = Vec::new();
         for factor in FACTORS {
             let wide = spec.resized(factor);
-            let measured = measure(&wide, &format!("dynamic range of {} at width factor {factor}", self.name), progress)?;
+            let measured =
+                measure(&wide, &format!("dynamic range of {} at width factor {factor}", self.name), progress)?;
             let estimate = measured.range(self.quantity).and_then(|range| range.log10_rms_ratio).ok_or_else(|| {
                 let first = measured.get(self.quantity, 1);
                 ClaimError::NotMeasured {

@@ -65,7 +65,15 @@ impl Part {
         let fit = extrapolate(differences)?;
         let gap = fit.slope.value / own;
         let allowance = 0.5 * std::f64::consts::LN_10 * gap * gap;
-        Ok(Self { label: label.into(), predicted, difference: fit.limit, allowance, stated_error, mistakes, fit_p: Some(lack_of_fit(&fit)) })
+        Ok(Self {
+            label: label.into(),
+            predicted,
+            difference: fit.limit,
+            allowance,
+            stated_error,
+            mistakes,
+            fit_p: Some(lack_of_fit(&fit)),
+        })
     }
 
     fn half(&self) -> f64 {

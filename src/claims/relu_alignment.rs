@@ -55,7 +55,11 @@ impl Claim for ReluAlignment {
             let theory = predict_values(&spec).get(QUANTITY, 1).and_then(|p| p.log10_rms).unwrap_or(f64::NAN);
             // Two roads to one number: the kernels, and the closed form of the statement.
             let closed_form = predicted + 0.5 * (width as f64).log10();
-            let farther = if (estimate.value - theory).abs() > (estimate.value - closed_form).abs() { theory } else { closed_form };
+            let farther = if (estimate.value - theory).abs() > (estimate.value - closed_form).abs() {
+                theory
+            } else {
+                closed_form
+            };
             differences.push((width as f64, estimate.minus_exact(farther)));
         }
         let steps = STEPS as f64;

@@ -103,7 +103,10 @@ fn bias_nodes(law: &Law, gaussian: &ScaledKernel) -> Vec<BiasNode> {
 fn too_sharp(block: &BlockSpec, biases: &[BiasNode], gaussian: &ScaledKernel) -> Option<String> {
     let spreads = block.sigma_b() / (0.5 * gaussian.ln_largest_diagonal()).exp();
     (biases != BiasNode::NONE && spreads > 2.0 * MOST_PANELS).then(|| {
-        format!("the biases are {spreads:.0} times as wide as what the weights contribute: predicted up to {:.0}", 2.0 * MOST_PANELS)
+        format!(
+            "the biases are {spreads:.0} times as wide as what the weights contribute: predicted up to {:.0}",
+            2.0 * MOST_PANELS
+        )
     })
 }
 

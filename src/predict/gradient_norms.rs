@@ -173,6 +173,26 @@ mod tests {
         assert_eq!(profile("tanh", 0.3).of(Quantity::GradientNorms).count(), 800);
     }
 
+    /// Orthogonal weights under a sum: one layer of ReLU at sigma_w^2 = 2 gives |dL/dh_1|^2 from D_2 = n/2 as
+    /// `sigma_w^2 (D_2 - n Q m^2) P + n kappa^2 A` with m = E phi'', Q m^2 = 1/(2 pi), kappa = sigma_w^2 m.
+    #[test]
+    fn orthogonal_weights_send_less_of_an_aligned_gradient_back() {
+        let text = |ensemble: &str| {
+            format!(
+                "[network]\ninput = 100\ndepth = 2\nwidth = 100\nactivation = \"relu\"\n\
+                 weights = {{ ensemble = \"{ensemble}\", sigma_w = 1.4142135623730951 }}"
+            )
+        };
+        let square = |ensemble: &str| {
+            let predictions = predict(&spec(&text(ensemble)));
+            let at = predictions.get(Quantity::PreActivationGradientNorms, 1).and_then(|p| p.value);
+            at.expect("predicted").powi(2) / 100.0
+        };
+        let known = 1.0 / (2.0 * std::f64::consts::PI);
+        assert!((square("gaussian") - (0.5 + 2.0 * known)).abs() < 1e-10);
+        assert!((square("orthogonal") - (0.5 - known + 2.0 * known)).abs() < 1e-10);
+    }
+
     /// A linear network under the squared error: Y = W x, gradient 2 (Y - T) / (n B); with n_out = n and one layer,
     /// E |dL/dH|^2 = (2/nB)^2 n B (q + 1), and one layer below the aligned part has kappa = 2 sigma_w^2 / (n B).
     #[test]
@@ -200,15 +220,15 @@ mod tests {
         assert!((at(Quantity::PreActivationGradientNorms) - 0.9 / 4.0).abs() < 1e-6);
     }
 
-    /// Uniform biases that make up most of q: phi is averaged over them. An independent oracle for one ReLU layer without weights'
-    /// variance to speak of: E phi(b)^2 = bound^2 / 6.
+    /// Uniform biases that make up most of q: phi is averaged over them. An independent oracle for one ReLU layer:
+    /// E phi(u + b)^2 = (sigma_w^2 + bound^2 / 3) / 2 by symmetry.
     #[test]
     fn large_uniform_biases_are_averaged_over() {
-        let text = "[network]\ninput = 9\ndepth = 2\nwidth = 9\nactivation = \"relu\"\nweights = { sigma_w = 1e-3 }\n\
+        let text = "[network]\ninput = 9\ndepth = 2\nwidth = 9\nactivation = \"relu\"\nweights = { sigma_w = 0.05 }\n\
                     biases = { ensemble = \"uniform\", bound = 1.0 }\n[loss]\nkind = \"random\"";
         let predictions = predict(&spec(text));
         let input = predictions.get(Quantity::LayerInputs, 2).and_then(|p| p.value).expect("predicted");
-        assert!((input.powi(2) - 1.0 / 6.0).abs() < 1e-5, "{input}");
+        assert!((input.powi(2) - 0.5 * (0.0025 + 1.0 / 3.0)).abs() < 1e-9, "{input}");
         let inactive = predictions.get(Quantity::InactiveFraction, 1).and_then(|p| p.value).expect("predicted");
         assert!((inactive - 0.5).abs() < 1e-9);
     }

@@ -168,7 +168,9 @@ fn action(study: &Study) -> String {
             [
                 profile.map_or_else(none, |profile| words::ratio(profile.rms.range)),
                 profile.and_then(|profile| profile.typical).map_or_else(none, |typical| words::ratio(typical.range)),
-                profile.map_or_else(none, |profile| format!("a factor of {}", words::power(profile.judged(study.action.typical).largest))),
+                profile.map_or_else(none, |profile| {
+                    format!("a factor of {}", words::power(profile.judged(study.action.typical).largest))
+                }),
             ]
             .join("</td><td>")
         };
@@ -192,7 +194,8 @@ fn action(study: &Study) -> String {
         );
     }
     let steady = 1.01f64.log10();
-    let inside = formats.iter().all(|f| [f.overflow, f.subnormal, f.zero].into_iter().flatten().all(|depth| depth > 100.0));
+    let inside =
+        formats.iter().all(|f| [f.overflow, f.subnormal, f.zero].into_iter().flatten().all(|depth| depth > 100.0));
     if log10_rate.is_some_and(|rate| rate.abs() < steady) && inside {
         html.push_str("<p>dL/dh changes by less than 1 % a layer: at that rate no number format ends within a hundred layers.</p>\n");
     } else if let Some(rate) = log10_rate.filter(|_| !formats.is_empty()) {

@@ -60,7 +60,8 @@ fn eigenvalues(study: &Study) -> Option<Sentence> {
     let (one, all) = (measured.depths.first()?, measured.depths.last()?);
     let top = |values: &[f64]| values.first().copied();
     let (radius, norm) = (top(&one.jacobian.log10_eigenvalue_moduli)?, top(&one.jacobian.log10_singular_values)?);
-    let (last_radius, last_norm) = (top(&all.jacobian.log10_eigenvalue_moduli)?, top(&all.jacobian.log10_singular_values)?);
+    let (last_radius, last_norm) =
+        (top(&all.jacobian.log10_eigenvalue_moduli)?, top(&all.jacobian.log10_singular_values)?);
     let rate = study.typical_log10_ratio(SIGNAL)? / (study.depth() - 1).max(1) as f64;
     let verdict = if (radius < 0.0) != (rate < 0.0) {
         "wrong here: singular values decide"

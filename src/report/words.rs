@@ -52,10 +52,16 @@ pub fn finding(study: &Study) -> String {
         Regime::Lost => lost(study, signal),
         _ if depth == 1 => "A single layer: there is no way back on which a gradient could change".to_owned(),
         Regime::Vanishes => {
-            format!("The gradient vanishes: {name} typically reaches layer 1 with {} of its size in layer {depth}", ratio(log10))
+            format!(
+                "The gradient vanishes: {name} typically reaches layer 1 with {} of its size in layer {depth}",
+                ratio(log10)
+            )
         }
         Regime::Explodes => {
-            format!("The gradient explodes: {name} typically reaches layer 1 with {} its size in layer {depth}", ratio(log10))
+            format!(
+                "The gradient explodes: {name} typically reaches layer 1 with {} its size in layer {depth}",
+                ratio(log10)
+            )
         }
         Regime::Holds => {
             let times = significant(10f64.powf(log10));

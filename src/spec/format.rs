@@ -64,8 +64,10 @@ impl NumberFormat {
     pub fn depths(&self, log10_last: f64, log10_rate: f64) -> FormatDepths {
         // Layers below the last until the limit is passed; the last layer itself is depth 1. The tolerance keeps exact ties.
         let reached = |limit: f64| ((limit - log10_last) / log10_rate - 1e-9).ceil().max(0.0) + 1.0;
-        let above = |limit: f64| if log10_last >= limit { Some(1.0) } else { (log10_rate > 0.0).then(|| reached(limit)) };
-        let below = |limit: f64| if log10_last <= limit { Some(1.0) } else { (log10_rate < 0.0).then(|| reached(limit)) };
+        let above =
+            |limit: f64| if log10_last >= limit { Some(1.0) } else { (log10_rate > 0.0).then(|| reached(limit)) };
+        let below =
+            |limit: f64| if log10_last <= limit { Some(1.0) } else { (log10_rate < 0.0).then(|| reached(limit)) };
         FormatDepths {
             format: self.name.to_owned(),
             overflow: above(self.log10_overflow),

@@ -121,7 +121,8 @@ impl Action {
                 changed.extend(candidate(spec, &activation, &ensemble));
             }
         }
-        let typical = own.iter().chain(changed.iter().map(|(candidate, _)| &candidate.profile)).all(|p| p.typical.is_some());
+        let typical =
+            own.iter().chain(changed.iter().map(|(candidate, _)| &candidate.profile)).all(|p| p.typical.is_some());
         let own_largest = own.map(|own| own.judged(typical).largest);
         let departures: Vec<f64> =
             changed.iter().map(|(candidate, _)| candidate.profile.judged(typical).largest).collect();

@@ -260,7 +260,8 @@ impl Study {
             return Err("its spectral norms do not belong to its layers");
         }
         let counts = self.measurements.measurements.iter().flat_map(|m| [m.layer, m.trials, m.zeros, m.non_finite]);
-        let steps = self.gains.iter().map(|gain| gain.layer).chain(self.measurements.gains.iter().map(|gain| gain.layer));
+        let steps =
+            self.gains.iter().map(|gain| gain.layer).chain(self.measurements.gains.iter().map(|gain| gain.layer));
         let lost = self.variants.iter().flat_map(|variant| &variant.layers);
         let lost = lost.flat_map(|l| [l.zeros, l.infinite, l.nan, l.forward_infinite, l.forward_nan]);
         let others = self.variants.iter().map(|variant| variant.trials).chain([self.trials, self.batch]);
@@ -300,13 +301,15 @@ impl Study {
         let measured_gains = self.measurements.gains.iter().flat_map(|gain| {
             gain.parts().into_iter().map(|(_, part)| part).chain([gain.total]).flat_map(|e| [e.value, e.standard_error])
         });
-        let gains = self.gains.iter().flat_map(|gain| gain.parts().map(|(_, part)| part).into_iter().chain([gain.total]));
+        let gains =
+            self.gains.iter().flat_map(|gain| gain.parts().map(|(_, part)| part).into_iter().chain([gain.total]));
         let typical = self.predictions.predictions.iter().flat_map(|p| [p.log10_mean, p.log10_standard_deviation]);
         let after = self.action.after.iter().flat_map(|after| {
             let predicted = after.predicted.iter().flat_map(|p| [p.log10_rms, p.log10_mean]);
-            let measured = after.measured.iter().flat_map(|m| {
-                [m.log10_rms, m.log10_mean, m.standard_error, m.log10_mean_standard_error]
-            });
+            let measured = after
+                .measured
+                .iter()
+                .flat_map(|m| [m.log10_rms, m.log10_mean, m.standard_error, m.log10_mean_standard_error]);
             predicted.chain(measured).collect::<Vec<_>>()
         });
         let profiles = self.action.candidates.iter().map(|candidate| candidate.profile).chain(self.action.own);
@@ -318,10 +321,13 @@ impl Study {
             SpectraOrReason::Withheld(_) => Vec::new(),
             SpectraOrReason::Spectra(spectra) => {
                 let both = spectra.depths.iter().flat_map(|depth| [&depth.weights, &depth.jacobian]);
-                let lists = both.flat_map(|s| s.log10_singular_values.iter().chain(&s.log10_eigenvalue_moduli)).map(|v| Some(*v));
-                let norms = spectra.norms.iter().flat_map(|norm| {
-                    [Some(norm.log10_spectral_norm), Some(norm.log10_derivative_sup)]
-                });
+                let lists = both
+                    .flat_map(|s| s.log10_singular_values.iter().chain(&s.log10_eigenvalue_moduli))
+                    .map(|v| Some(*v));
+                let norms = spectra
+                    .norms
+                    .iter()
+                    .flat_map(|norm| [Some(norm.log10_spectral_norm), Some(norm.log10_derivative_sup)]);
                 lists.chain(norms).chain(spectra.chain.iter().copied()).chain(spectra.plain.iter().copied()).collect()
             }
         };

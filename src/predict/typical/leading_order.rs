@@ -107,13 +107,18 @@ pub(super) fn log_moments(
     }
     let orthogonal = blocks.iter().any(|block| !block.weights.ensemble.independent_entries());
     if orthogonal && (products_of(batch) > MOST_PRODUCTS || points < POINTS_PER_FORM * products_of(batch)) {
-        return Err(format!("the spread under orthogonal weights is predicted for smaller batches than {batch} at this depth"));
+        return Err(format!(
+            "the spread under orthogonal weights is predicted for smaller batches than {batch} at this depth"
+        ));
     }
-    if forward.layers.iter().any(|layer| layer.gaussian.kernel.per_sample(|q| q).iter().any(|&q| q < SMALLEST_VARIANCE)) {
+    if forward.layers.iter().any(|layer| layer.gaussian.kernel.per_sample(|q| q).iter().any(|&q| q < SMALLEST_VARIANCE))
+    {
         return Err("a sample has pre-activations without variance of their own: a vanishing input".to_owned());
     }
     let slow = |(block, layer): (&BlockSpec, &LayerKernels)| {
-        layer.biases != BiasNode::NONE && !block.activation.kinks().is_empty() && matches!(layer.gaussian.kernel, Kernel::Full(_))
+        layer.biases != BiasNode::NONE
+            && !block.activation.kinks().is_empty()
+            && matches!(layer.gaussian.kernel, Kernel::Full(_))
     };
     if batch * batch > 2 * MOST_SLOW_PAIRS && blocks.iter().zip(&forward.layers).any(slow) {
         return Err(format!(
@@ -345,11 +350,7 @@ fn by_products(
 }
 
 /// The same from f at every point, for batches whose products are too many.
-fn by_functionals(
-    units: &Units,
-    gradients: &[(&DMatrix<f64>, Option<DMatrix<f64>>)],
-    last: &[usize],
-) -> Vec<[f64; 2]> {
+fn by_functionals(units: &Units, gradients: &[(&DMatrix<f64>, Option<DMatrix<f64>>)], last: &[usize]) -> Vec<[f64; 2]> {
     let responses: Vec<Vec<f64>> = gradients
         .par_iter()
         .map(|(on_output, on_delta)| {
@@ -360,8 +361,7 @@ fn by_functionals(
         })
         .collect();
     let covariance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64;
-    let moments =
-        |(f, &last): (&Vec<f64>, &usize)| [covariance(f, f), covariance(f, &responses[last])];
+    let moments = |(f, &last): (&Vec<f64>, &usize)| [covariance(f, f), covariance(f, &responses[last])];
     responses.iter().zip(last).map(moments).collect()
 }
 

@@ -25,7 +25,7 @@ const MISTAKE: f64 = 1.03;
 /// Homogeneous activations have an exact law at this width; the others are extrapolated from [`WIDTHS`].
 const WIDTH: usize = 100;
 const WIDTHS: [usize; 3] = [40, 80, 160];
-const TRIALS: usize = 800;
+const TRIALS: usize = 700;
 
 impl CriticalScale {
     fn spec(&self, width: usize, sigma_w: f64) -> Spec {

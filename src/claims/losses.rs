@@ -33,7 +33,7 @@ pub(super) const PROFILES: &[Profile] = &[
         statement: "ReLU with PyTorch\u{2019}s default initialisation, where most of the pre-activations is a uniform bias, is predicted layer by layer \
                     under loss sum",
         text: "seed = 9\n[network]\ninput = 60\ndepth = 6\nwidth = 60\nactivation = \"relu\"\nweights = { preset = \"torch\" }\n\
-               biases = { preset = \"torch\" }\n[data]\nbatch = 3\n[measure]\ntrials = 3000",
+               biases = { preset = \"torch\" }\n[data]\nbatch = 3\n[measure]\ntrials = 2000",
     },
 ];
 

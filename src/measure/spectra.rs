@@ -65,6 +65,9 @@ pub struct LayerNorm {
 const BUDGET: f64 = 6e10;
 const MOST_NETWORKS: usize = 40;
 
+/// A single network may take ten seconds or so, not more.
+const LONGEST: f64 = 3e11;
+
 /// Below this share of the largest singular value the eigenvalues of an explicit product carry no digits.
 const EIGENVALUE_FLOOR: f64 = 1e-13;
 
@@ -96,10 +99,10 @@ pub fn spectra(spec: &Spec, progress: &dyn Progress) -> Result<Option<Spectra>, 
     };
     let widest = spec.network.blocks.iter().map(|block| block.fan_out as f64).fold(inputs, f64::max);
     let cost = 2.0 * spec.network.blocks.iter().map(step).sum::<f64>() + 4.0 * 2.0 * 30.0 * widest.powi(3);
-    let networks = (BUDGET / cost).floor().min(MOST_NETWORKS as f64) as usize;
-    if networks == 0 {
+    if cost > LONGEST {
         return Ok(None);
     }
+    let networks = (BUDGET / cost).clamp(1.0, MOST_NETWORKS as f64) as usize;
     let mut shown = vec![1, depth.div_ceil(5), depth.div_ceil(2), depth];
     shown.dedup();
     let _guard = single_threaded_blas();

@@ -145,7 +145,12 @@ fn advice(study: &Study) -> Option<String> {
         };
         Some(at(1)? - at(study.depth())?)
     });
-    let measured = after.map_or_else(String::new, |log10| format!(", measured {}", words::ratio(log10)));
+    let predicted = candidate.profile.judged(action.typical).range;
+    let measured = after.map_or_else(String::new, |log10| {
+        let far = (log10 - predicted).abs() > std::f64::consts::LOG10_2;
+        let warning = if far { " (this network is too narrow for its depth for the prediction to hold)" } else { "" };
+        format!(", measured {}{warning}", words::ratio(log10))
+    });
     Some(format!(
         "<b>Change: <code>{}</code>.</b> Layer 1 then {}gets {} layer {}\u{2019}s dL/dh as predicted{measured}. {critical}.",
         candidate.lines.iter().map(|line| escape(line)).collect::<Vec<_>>().join("<br>"),
@@ -190,7 +195,7 @@ fn action(study: &Study) -> String {
         html.push_str(
             "</tbody>\n</table></div>\n<p class=\"note\">Advised is the first that keeps every layer within a factor of two of the last one, \
              fewest changes first; else the one with the smallest departure. Typical: the mean of the logarithm over networks of this width, \
-             by which they are judged if it is predicted for all.</p>\n",
+             by which they are judged where it is predicted for the network itself; a change for which it is not is then not advised.</p>\n",
         );
     }
     let steady = 1.01f64.log10();

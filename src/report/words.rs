@@ -13,7 +13,8 @@ pub(super) fn ratio(log10: f64) -> String {
         format!("{} times", significant(value))
     } else {
         let exponent = log10.floor();
-        format!("{:.1}\u{b7}{}", 10f64.powf(log10 - exponent), super::theme::power_of_ten(exponent as i64))
+        let times = if log10 > 0.0 { " times" } else { "" };
+        format!("{:.1}\u{b7}{}{times}", 10f64.powf(log10 - exponent), super::theme::power_of_ten(exponent as i64))
     }
 }
 
@@ -78,10 +79,17 @@ fn lost(study: &Study, signal: Quantity) -> String {
             study.measurements.of(signal).filter(|m| 2 * count(m) > m.trials).map(|m| m.layer).collect();
         (!hit.is_empty()).then(|| format!("in {}", layers(&hit)))
     };
+    let h = |count: fn(&Measurement) -> usize| {
+        study.measurements.of(Quantity::PreActivations).find(|m| 2 * count(m) > m.trials).map(|m| m.layer)
+    };
+    let forward = match h(|m| m.non_finite) {
+        Some(layer) => format!("; on the way forward the pre-activations overflow in layer {layer}"),
+        None => String::new(),
+    };
     let overflow = lost(|m| m.non_finite);
     let underflow = lost(|m| m.zeros);
     match (overflow, underflow) {
-        (Some(place), _) => format!("The gradient overflows {format}: it is not finite {place}"),
+        (Some(place), _) => format!("The gradient overflows {format}: it is not finite {place}{forward}"),
         (None, Some(place)) => format!("The gradient underflows {format}: it is exactly zero {place}"),
         (None, None) => format!("The gradient is lost in {format}: too few networks keep a finite, non-zero one"),
     }

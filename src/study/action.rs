@@ -9,7 +9,7 @@ use crate::ensemble::{Ensemble, Gaussian, Orthogonal};
 use crate::mean_field::critical_sigma_w;
 use crate::measure::{MeasureError, Measurement, Measurements, Progress, measure};
 use crate::predict::{Prediction, Predictions, predict};
-use crate::spec::{FORMATS, FormatDepths, Quantity, Spec};
+use crate::spec::{BlockSpec, FORMATS, FormatDepths, Quantity, Spec};
 
 /// The signal whose profile is to hold: what backprop carries from layer to layer.
 const SIGNAL: Quantity = Quantity::PreActivationGradientNorms;
@@ -29,8 +29,8 @@ pub struct Action {
     pub critical: Critical,
     /// The predicted profile as it is.
     pub own: Option<ProfileSummary>,
-    /// Whether profiles are judged by the typical value (mean of log10): where it is predicted for the network and every candidate; else
-    /// by the root mean square.
+    /// Whether profiles are judged by the typical value (mean of log10), as they are where it is predicted for the network itself (changes
+    /// for which it is not are then not advised); else by the root mean square.
     pub typical: bool,
     /// Changes that were considered, with what is predicted for each; fewest changes first.
     pub candidates: Vec<Candidate>,
@@ -114,7 +114,7 @@ impl Action {
         let own = profile(predictions, spec.network.blocks.len());
         let mut changed = Vec::new();
         if spec.network.blocks.len() > 1 {
-            for (activation, ensemble) in changes(&block.activation) {
+            for (activation, ensemble) in changes(block) {
                 if progress.interrupted() {
                     return Err(MeasureError::Interrupted);
                 }
@@ -122,10 +122,14 @@ impl Action {
             }
         }
         let typical =
-            own.iter().chain(changed.iter().map(|(candidate, _)| &candidate.profile)).all(|p| p.typical.is_some());
+            own.is_none_or(|own| own.typical.is_some()) && changed.iter().any(|(c, _)| c.profile.typical.is_some());
         let own_largest = own.map(|own| own.judged(typical).largest);
-        let departures: Vec<f64> =
-            changed.iter().map(|(candidate, _)| candidate.profile.judged(typical).largest).collect();
+        // Unlike numbers are not compared: where the network is judged by its typical value, so is every change.
+        let judged = |(candidate, _): &(Candidate, Spec)| match (typical, candidate.profile.typical) {
+            (true, None) => f64::INFINITY,
+            _ => candidate.profile.judged(typical).largest,
+        };
+        let departures: Vec<f64> = changed.iter().map(judged).collect();
         let needs_change = own_largest.is_none_or(|own| own > HOLDS);
         let helps = |&k: &usize| own_largest.is_none_or(|own| departures[k] < own);
         let advised = if needs_change { best(&departures).filter(helps) } else { None };
@@ -155,10 +159,14 @@ impl Action {
 }
 
 /// Activation and ensemble to try, fewest changes first.
-fn changes(own: &Arc<dyn Activation>) -> Vec<(Arc<dyn Activation>, Arc<dyn Ensemble>)> {
+fn changes(block: &BlockSpec) -> Vec<(Arc<dyn Activation>, Arc<dyn Ensemble>)> {
+    let own = &block.activation;
     let gaussian: Arc<dyn Ensemble> = Arc::new(Gaussian);
     let orthogonal: Arc<dyn Ensemble> = Arc::new(Orthogonal);
-    let mut changes = vec![(Arc::clone(own), Arc::clone(&gaussian)), (Arc::clone(own), Arc::clone(&orthogonal))];
+    let ensemble = &block.weights.ensemble;
+    let mut changes = vec![(Arc::clone(own), Arc::clone(ensemble))];
+    let others = [&gaussian, &orthogonal].into_iter().filter(|other| other.name() != ensemble.name());
+    changes.extend(others.map(|other| (Arc::clone(own), Arc::clone(other))));
     let tanh: Arc<dyn Activation> = Arc::new(Tanh);
     let relu: Arc<dyn Activation> = Arc::new(Relu);
     let others = [(Arc::clone(&tanh), &gaussian), (relu, &gaussian), (tanh, &orthogonal)];
@@ -194,11 +202,25 @@ fn candidate(spec: &Spec, activation: &Arc<dyn Activation>, ensemble: &Arc<dyn E
         block.weights.ensemble = Arc::clone(ensemble);
         block.weights.std = sigma_w / (block.fan_in as f64).sqrt();
     }
+    // A change that changes nothing is none.
+    let unchanged = |(own, new): (&BlockSpec, &BlockSpec)| {
+        own.activation.name() == new.activation.name()
+            && own.weights.ensemble.name() == new.weights.ensemble.name()
+            && (own.weights.std / new.weights.std - 1.0).abs() < 1e-6
+    };
+    if spec.network.blocks.iter().zip(&changed.network.blocks).all(unchanged) {
+        return None;
+    }
     let profile = profile(&predict(&changed), changed.network.blocks.len())?;
     let sigma_w = changed.network.blocks[0].sigma_w();
-    let (kind, law) = match ensemble.independent_entries() {
-        true => ("", String::new()),
-        false => ("orthogonal weights, ", format!(", ensemble = \"{}\"", ensemble.name())),
+    // The preset is Gaussian unless it is told otherwise.
+    let law = match ensemble.name() {
+        "gaussian" => String::new(),
+        name => format!(", ensemble = \"{name}\""),
+    };
+    let kind = match ensemble.name() == spec.network.blocks[0].weights.ensemble.name() {
+        true => String::new(),
+        false => format!("{} weights, ", ensemble.name()),
     };
     let mut change = format!("{kind}sigma_w = {sigma_w:.4}");
     let mut lines = vec![format!("weights = {{ preset = \"critical\"{law} }}")];
@@ -223,7 +245,10 @@ fn profile(predictions: &Predictions, depth: usize) -> Option<ProfileSummary> {
 /// The first that holds; the smallest departure if none does.
 fn best(departures: &[f64]) -> Option<usize> {
     let holds = departures.iter().position(|&departure| departure <= HOLDS);
-    holds.or_else(|| (0..departures.len()).min_by(|&a, &b| departures[a].total_cmp(&departures[b])))
+    holds.or_else(|| {
+        let finite = (0..departures.len()).filter(|&k| departures[k].is_finite());
+        finite.min_by(|&a, &b| departures[a].total_cmp(&departures[b]))
+    })
 }
 
 /// Rate and depths from the measured signal; `None` below two layers or if it is lost.

@@ -292,7 +292,7 @@ impl Axis {
         let steps = (0..).flat_map(|power| [1, 2, 5].map(|digit| digit * 10usize.pow(power)));
         let step = steps.into_iter().find(|step| *step >= rough).unwrap_or(rough);
         let multiples = (first.div_ceil(step) * step..=last).step_by(step);
-        let lone = (first % step != 0 && step > 2 * first).then_some(first);
+        let lone = (!first.is_multiple_of(step) && step > 2 * first).then_some(first);
         let ticks = lone.into_iter().chain(multiples).map(|k| (k as f64, k.to_string()));
         Self { low: first as f64 - 0.5, high: last as f64 + 0.5, ticks: ticks.collect() }
     }

@@ -13,6 +13,12 @@ struct Factor {
     variance: f64,
 }
 
+/// What layers of one activation and width share: the factor, and its variance in a ratio.
+struct Layer<'a> {
+    key: (&'a str, usize),
+    factor: (Factor, f64),
+}
+
 /// # Formula
 ///
 /// With K_l active units in layer l (Bin(n_l, 1/2) for ReLU, n_l for a linear layer), all independent:
@@ -45,15 +51,15 @@ pub(super) fn log_moments(spec: &Spec, quantity: Quantity, layers: &[usize]) -> 
     }
     let with_input = quantity == Quantity::GradientNorms;
     // Layers of the same kind and width share their sums over the binomial law.
-    let mut known: Vec<((&str, usize), (Factor, f64))> = Vec::new();
+    let mut known: Vec<Layer<'_>> = Vec::new();
     let mut factors = Vec::with_capacity(depth);
     for block in blocks {
         let key = (block.activation.name(), block.fan_out);
-        let found = known.iter().find(|(other, _)| *other == key).map(|(_, factor)| *factor);
+        let found = known.iter().find(|layer| layer.key == key).map(|layer| layer.factor);
         factors.push(found.unwrap_or_else(|| {
             let factor = if key.0 == "linear" { full(key.1) } else { halved(key.1) };
             let factor = (factor, backward_share(block, with_input, factor.variance));
-            known.push((key, factor));
+            known.push(Layer { key, factor });
             factor
         }));
     }

@@ -8,6 +8,7 @@ mod causes;
 mod gradient_norms;
 mod html;
 mod lesson;
+mod sections;
 mod spectra;
 mod theme;
 mod variants;

@@ -6,6 +6,7 @@
 mod exact;
 mod leading_order;
 mod sensitivity;
+mod units;
 
 use std::f64::consts::LN_10;
 

@@ -18,8 +18,8 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "squared-error-profile",
         statement: "The squared error\u{2019}s gradient is predicted layer by layer, with its part along the activations",
-        text: "seed = 7\n[network]\ninput = 50\ndepth = 6\nwidth = 50\nactivation = \"tanh\"\nweights = { sigma_w = 1.5 }\n\
-               biases = { sigma_b = 0.2 }\n[data]\nbatch = 4\n[loss]\nkind = \"mse\"\n[measure]\ntrials = 2500",
+        text: "seed = 7\n[network]\ninput = 50\ndepth = 4\nwidth = 60\nactivation = \"relu\"\nweights = { preset = \"he\" }\n\
+               biases = { sigma_b = 0.2 }\n[data]\nbatch = 4\n[loss]\nkind = \"mse\"\n[measure]\ntrials = 3500",
     },
     Profile {
         id: "cross-entropy-profile",

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gradspectra::ensemble::{Ensemble, Gaussian, Orthogonal};
-use gradspectra::linalg::{Transpose, gemm, single_threaded_blas, singular_values};
+use gradspectra::linalg::{Chain, Transpose, gemm, single_threaded_blas, singular_values};
 use gradspectra::stats::Stream;
 use nalgebra::DMatrix;
 
@@ -33,6 +33,25 @@ fn kernels(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(8 * (size as u64).pow(3) / 3));
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter(|| singular_values(black_box(a.clone())).expect("finite"));
+        });
+    }
+    group.finish();
+
+    // All singular values of a product of ten matrices, against one decomposition above.
+    let mut group = criterion.benchmark_group("chain_of_10");
+    for size in SIZES {
+        let factors: Vec<DMatrix<f64>> = (0..10)
+            .map(|layer| {
+                let mut generator = Stream::new(1, "chain").layer(layer);
+                Gaussian.sample(size, size, 1.0, &mut generator).expect("independent entries")
+            })
+            .collect();
+        group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
+            bencher.iter(|| {
+                let mut chain = Chain::new(size);
+                factors.iter().for_each(|factor| chain.push(factor).expect("square and finite"));
+                black_box(chain.log_singular_values().expect("finite"))
+            });
         });
     }
     group.finish();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::failure::Failure;
 use crate::measure::Progress;
@@ -17,19 +18,26 @@ static WRITING: Mutex<()> = Mutex::new(());
 /// Whether files have been put into place: what an interrupt says depends on it.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
 
-/// Ends the process on Ctrl-C or a termination signal. Nothing is on disk before the last moment, so nothing needs unwinding,
-/// and the longest computation cannot delay it.
+/// Ends the process on Ctrl-C, a termination signal or a closed terminal. Nothing is on disk before the last moment, so
+/// nothing needs unwinding, and the longest computation cannot delay it.
 fn end_on_interrupt() {
     // Without a handler the default action applies: the process ends too, only without a word.
-    let _ = ctrlc::set_handler(|| {
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+    let wait = move || {
+        if signals.forever().next().is_none() {
+            return;
+        }
         let _writing = WRITING.lock();
         let mut stderr = std::io::stderr().lock();
         // The progress bar, if there is one, gives way to the message.
         let clear = if stderr.is_terminal() { "\r\x1b[2K" } else { "" };
         let what = if WRITTEN.load(Ordering::SeqCst) { "all files had been written" } else { "nothing was written" };
         let _ = writeln!(stderr, "{clear}interrupted: {what}");
-        std::process::exit(130);
-    });
+        // `_exit`: the ordinary exit runs OpenBLAS's destructor, which frees the buffers under threads that are still multiplying,
+        // and the process hangs or dies of a segmentation fault instead.
+        signal_hook::low_level::exit(130);
+    };
+    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
 }
 
 /// The two output streams and the progress bar.

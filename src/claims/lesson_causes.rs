@@ -12,7 +12,7 @@ pub(super) struct LessonCauses;
 /// The step to this layer: behind the first, whose pre-activations have another variance, and where the batch still aligns.
 const LAYER: usize = 2;
 const FACTORS: [f64; 3] = [1.0, 2.0, 4.0];
-const TRIALS: usize = 800;
+const TRIALS: usize = 300;
 const MISTAKE: f64 = 1.03;
 
 fn step(spec: &Spec) -> Result<Gain<f64>, ClaimError> {

@@ -19,21 +19,21 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "squared-error-profile",
         statement: "The squared error\u{2019}s gradient is predicted layer by layer, with its part along the activations",
         text: "seed = 7\n[network]\ninput = 50\ndepth = 4\nwidth = 60\nactivation = \"relu\"\nweights = { preset = \"he\" }\n\
-               biases = { sigma_b = 0.2 }\n[data]\nbatch = 4\n[loss]\nkind = \"mse\"\n[measure]\ntrials = 3500",
+               biases = { sigma_b = 0.2 }\n[data]\nbatch = 4\n[loss]\nkind = \"mse\"\n[measure]\ntrials = 1200",
     },
     Profile {
         id: "cross-entropy-profile",
         statement: "The cross-entropy\u{2019}s gradient on handwritten digits is predicted layer by layer from their Gram matrix and labels",
         text: "seed = 8\n[network]\ninput = 64\ndepth = 4\nwidth = 64\noutput = 10\nactivation = \"tanh\"\n\
                weights = { sigma_w = 1.2 }\n[data]\nkind = \"digits\"\nbatch = 6\n[loss]\nkind = \"cross_entropy\"\n\
-               [measure]\ntrials = 2500",
+               [measure]\ntrials = 500",
     },
     Profile {
         id: "uniform-bias-profile",
         statement: "ReLU with PyTorch\u{2019}s default initialisation, where most of the pre-activations is a uniform bias, is predicted layer by layer \
                     under loss sum",
         text: "seed = 9\n[network]\ninput = 60\ndepth = 6\nwidth = 60\nactivation = \"relu\"\nweights = { preset = \"torch\" }\n\
-               biases = { preset = \"torch\" }\n[data]\nbatch = 3\n[measure]\ntrials = 2000",
+               biases = { preset = \"torch\" }\n[data]\nbatch = 3\n[measure]\ntrials = 800",
     },
 ];
 

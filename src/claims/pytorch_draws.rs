@@ -11,7 +11,7 @@ use crate::stats::{Estimate, LogSample, normal_quantile};
 pub(super) struct PytorchDraws;
 
 /// Beyond this, PyTorch's 1,000 draws set the standard error.
-const TRIALS: usize = 8000;
+const TRIALS: usize = 5000;
 const MISTAKE: f64 = 1.05;
 
 /// Level of each layer's interval. All layers must be confirmed, which needs no correction for their number; a wrong refutation

@@ -14,7 +14,7 @@ pub(super) struct ReluAlignment;
 /// Steps below the outputs.
 const STEPS: usize = 8;
 const WIDTHS: [usize; 3] = [50, 100, 200];
-const TRIALS: usize = 2000;
+const TRIALS: usize = 1100;
 const SEED: u64 = 6;
 const QUANTITY: Quantity = Quantity::ActivationGradientNorms;
 

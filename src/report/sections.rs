@@ -163,20 +163,31 @@ pub(super) fn variants(study: &Study) -> String {
     html.push_str(
         "</tbody>\n</table>\n<div class=\"scroll\"><table>\n<thead><tr><th>variant</th><th>what happens</th>\
          <th>dL/dh, layer 1 / last: predicted</th><th>measured (rms \u{b1} s.e.)</th><th>typical: predicted</th><th>typical: measured (\u{d7}/\u{f7} spread)</th>\
-         <th>dL/dW, layer 1 / last: predicted</th><th>measured</th><th>typical: measured</th><th>lost</th></tr></thead>\n<tbody>\n",
+         <th>dL/dW, layer 1 / last: predicted</th><th>measured</th><th>typical: measured</th></tr></thead>\n<tbody>\n",
     );
     for variant in &study.variants {
+        let cells = variant_row(variant);
         html.push_str("<tr>");
-        for cell in variant_row(variant) {
+        for cell in &cells {
             let _ = write!(html, "<td>{cell}</td>");
         }
         html.push_str("</tr>\n");
+        let losses = lesson::losses(variant);
+        if !losses.is_empty() {
+            let _ = writeln!(
+                html,
+                "<tr><td></td><td class=\"note\" colspan=\"{}\">{}: {}</td></tr>",
+                cells.len() - 1,
+                escape(&variant.name),
+                escape(&losses)
+            );
+        }
     }
     html.push_str("</tbody>\n</table></div>\n");
     html
 }
 
-fn variant_row(variant: &Variant) -> [String; 10] {
+fn variant_row(variant: &Variant) -> [String; 9] {
     let none = || "\u{2013}".to_owned();
     let range = |quantity: Quantity| variant.ranges.iter().find(|range| range.quantity == quantity);
     let (signal, weights) = (range(Quantity::PreActivationGradientNorms), range(Quantity::GradientNorms));
@@ -211,7 +222,6 @@ fn variant_row(variant: &Variant) -> [String; 10] {
         plain(weights.and_then(|range| range.predicted)),
         measured(weights.and_then(|range| range.measured.as_ref()?.log10_rms_ratio)),
         typical(weights),
-        escape(&lesson::losses(variant)),
     ]
 }
 

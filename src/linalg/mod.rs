@@ -4,6 +4,8 @@
 //! - [`gemm`]: `C = alpha op(A) op(B) + beta C`.
 //! - [`singular_values`]: all singular values of one matrix, no vectors, INFO kept.
 //! - [`Chain`]: the logarithms of all singular values of a product of matrices, however deep.
+//! - [`ScaledProduct`]: the explicit product in range: eigenvalues of largest modulus, and what it loses.
+//! - [`one_ulp_off`]: the smallest change of a matrix, for conditioning.
 //! - [`eigenvalue_moduli`]: the moduli of all eigenvalues of one matrix, no vectors.
 //! - [`orthonormal_columns`]: the orthonormal factor of a QR decomposition with positive diagonal of R.
 //! - [`ln_norm`]: logarithm of a Frobenius norm that neither overflows nor underflows.
@@ -18,7 +20,9 @@ mod eigenvalue_moduli;
 mod gemm;
 mod norm;
 mod orthonormal;
+mod perturbation;
 mod real;
+mod scaled_product;
 mod singular_values;
 mod threads;
 
@@ -27,7 +31,9 @@ pub use eigenvalue_moduli::eigenvalue_moduli;
 pub use gemm::{Transpose, gemm};
 pub use norm::ln_norm;
 pub use orthonormal::orthonormal_columns;
+pub use perturbation::one_ulp_off;
 pub use real::Real;
+pub use scaled_product::ScaledProduct;
 pub use singular_values::singular_values;
 pub use threads::{blas_core, blas_threads, single_threaded_blas};
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{MeasureError, Progress};
-use crate::linalg::{Chain, LinalgError, eigenvalue_moduli, single_threaded_blas, singular_values};
+use crate::linalg::{Chain, ScaledProduct, single_threaded_blas, singular_values};
 use crate::network::{Hooks, Layers, Network, draw_inputs};
 use crate::spec::{BlockSpec, Spec};
 use crate::stats::{Estimate, Stream};
@@ -67,9 +67,6 @@ const MOST_NETWORKS: usize = 40;
 
 /// A single network may take ten seconds or so, not more.
 const LONGEST: f64 = 3e11;
-
-/// Below this share of the largest singular value the eigenvalues of an explicit product carry no digits.
-const EIGENVALUE_FLOOR: f64 = 1e-13;
 
 /// What one network shows.
 struct Sample {
@@ -155,7 +152,7 @@ fn sample(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Sample, Measur
     drop(hooks);
     let columns = network.input_width();
     let mut chains = [Chain::new(columns), Chain::new(columns)];
-    let mut products = [Scaled::identity(columns), Scaled::identity(columns)];
+    let mut products = [ScaledProduct::new(columns), ScaledProduct::new(columns)];
     let mut sample = Sample { depths: Vec::new(), norms: Vec::new(), plain: Vec::new() };
     for (index, (block, slopes)) in network.blocks().iter().zip(&slopes).enumerate() {
         let mut sloped = block.weight.clone();
@@ -166,51 +163,21 @@ fn sample(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Sample, Measur
         sample.norms.push(norm.first().map_or(f64::NEG_INFINITY, |largest| largest.ln()));
         for ((chain, product), factor) in chains.iter_mut().zip(&mut products).zip([&block.weight, &sloped]) {
             chain.push(factor)?;
-            product.multiply(factor);
+            product.push(factor)?;
         }
         if shown.contains(&(index + 1)) {
             let mut both = Vec::new();
             for (chain, product) in chains.iter().zip(&products) {
                 let values = chain.log_singular_values()?;
-                both.push((values.values().to_vec(), product.ln_eigenvalue_moduli()?));
+                both.push((values.values().to_vec(), product.log_eigenvalue_moduli()?));
             }
             let [weights, jacobian] = both.try_into().expect("two products were followed");
             sample.depths.push([weights, jacobian]);
         }
     }
     let [_, jacobian] = products;
-    sample.plain = singular_values(jacobian.matrix)?.into_iter().map(|value| value.ln() + jacobian.ln_scale).collect();
+    sample.plain = jacobian.log_singular_values()?;
     Ok(sample)
-}
-
-/// An explicit product that is rescaled after every factor.
-struct Scaled {
-    matrix: DMatrix<f64>,
-    ln_scale: f64,
-}
-
-impl Scaled {
-    fn identity(n: usize) -> Self {
-        Self { matrix: DMatrix::identity(n, n), ln_scale: 0.0 }
-    }
-
-    fn multiply(&mut self, factor: &DMatrix<f64>) {
-        self.matrix = factor * &self.matrix;
-        let size = self.matrix.amax();
-        if size > 0.0 && size.is_finite() {
-            self.matrix /= size;
-            self.ln_scale += size.ln();
-        }
-    }
-
-    fn ln_eigenvalue_moduli(&self) -> Result<Vec<f64>, LinalgError> {
-        if !self.matrix.is_square() {
-            return Ok(Vec::new());
-        }
-        let floor = EIGENVALUE_FLOOR * self.matrix.norm();
-        let moduli = eigenvalue_moduli(self.matrix.clone())?;
-        Ok(moduli.into_iter().filter(|&modulus| modulus > floor).map(|modulus| modulus.ln() + self.ln_scale).collect())
-    }
 }
 
 fn mean_spectrum<'a>(samples: impl Iterator<Item = &'a (Vec<f64>, Vec<f64>)> + Clone) -> MeanSpectrum {

@@ -1,5 +1,7 @@
 //! Matrix product by the BLAS.
 
+use std::ops::Range;
+
 use nalgebra::DMatrix;
 
 use super::real::{GemmCall, Real};
@@ -64,6 +66,40 @@ pub fn gemm<T: Real>(
         leading_b,
         c: c.as_mut_slice(),
         leading_c,
+    });
+}
+
+/// `C[rows, columns] = A[rows, inner] B[inner, columns]` on blocks of column-major matrices; the rest of C stays.
+///
+/// # Panics
+///
+/// If a range exceeds its matrix, or a dimension 2^31 - 1.
+pub(super) fn gemm_blocks(
+    a: &DMatrix<f64>,
+    b: &DMatrix<f64>,
+    c: &mut DMatrix<f64>,
+    rows: Range<usize>,
+    inner: Range<usize>,
+    columns: Range<usize>,
+) {
+    assert!(rows.end <= a.nrows() && rows.end <= c.nrows() && inner.end <= a.ncols() && inner.end <= b.nrows());
+    assert!(columns.end <= b.ncols() && columns.end <= c.ncols());
+    if rows.is_empty() || inner.is_empty() || columns.is_empty() {
+        return;
+    }
+    let int = |value: usize| i32::try_from(value).expect("dimensions have been checked by LAPACK calls on the same matrices");
+    let (lead_a, lead_b, lead_c) = (a.nrows(), b.nrows(), c.nrows());
+    f64::raw_gemm(GemmCall {
+        transpose: [b'N', b'N'],
+        shape: [int(rows.len()), int(columns.len()), int(inner.len())],
+        alpha: 1.0,
+        beta: 0.0,
+        a: &a.as_slice()[inner.start * lead_a + rows.start..],
+        leading_a: int(lead_a),
+        b: &b.as_slice()[columns.start * lead_b + inner.start..],
+        leading_b: int(lead_b),
+        c: &mut c.as_mut_slice()[columns.start * lead_c + rows.start..],
+        leading_c: int(lead_c),
     });
 }
 

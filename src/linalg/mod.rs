@@ -28,6 +28,7 @@ mod threads;
 
 pub use chain::{Chain, LogSingularValues};
 pub use eigenvalue_moduli::eigenvalue_moduli;
+use gemm::gemm_blocks;
 pub use gemm::{Transpose, gemm};
 pub use norm::ln_norm;
 pub use orthonormal::orthonormal_columns;

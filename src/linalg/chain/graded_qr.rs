@@ -3,9 +3,10 @@
 use nalgebra::DMatrix;
 
 use super::super::{LinalgError, dimension};
+use super::banded::Banded;
 use super::grading::RowScaled;
 use super::householder::{Field, PivotedQr};
-use super::wide::Wide;
+use super::wide::{Wide, power_of_two};
 
 /// Largest entry of U that the decomposition without pivoting may leave. Rows of U that are nearly multiples of others
 /// cost about their size in accuracy; Gaussian matrices exceed 64 about once in 10^4 decompositions.
@@ -18,12 +19,29 @@ const LARGEST_GROWTH: f64 = 1e3;
 /// Smallest diagonal entry of R accepted from arithmetic in `f64`, for entries of M near 1: its square has not underflowed.
 const SMALLEST_PIVOT: f64 = 1e-100;
 
+/// Columns and rows that descend but for this factor stay as they are: U then stays triangular, and its entries below the limit.
+const DISORDER: f64 = 4.0;
+const ROW_DISORDER: f64 = 16.0;
+
 /// `M D = Q D' U` with k = rank of M: orthonormal columns in Q (m x k), sizes D', and U (k x r) with entries of
 /// order 1, upper triangular with a diagonal of 1 or -1 but for the order of its columns.
 pub(super) struct GradedQr {
     pub(super) q: DMatrix<f64>,
     pub(super) scales: Vec<Wide>,
-    pub(super) u: DMatrix<f64>,
+    pub(super) u: Banded,
+    pub(super) condition: Condition,
+}
+
+/// How ill conditioned M is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Condition {
+    /// `|M|_F / (sqrt(n) s_min)`, the smallest singular value by an upper bound of the norm of the inverse.
+    /// Infinite if M is not square, is singular, or took pivots.
+    pub(super) of_square: f64,
+}
+
+impl Condition {
+    const UNKNOWN: Self = Self { of_square: f64::INFINITY };
 }
 
 /// Decomposes `M D`, with M given as `S B` and D by `weights`; `q` is left empty unless `with_q`.
@@ -62,27 +80,58 @@ fn assemble<F: Field>(qr: &PivotedQr<F>, shift: i64, weights: &[Wide], with_q: b
         }
         scales.push(scale.shifted(shift));
     }
-    GradedQr { q: if with_q { qr.q() } else { DMatrix::zeros(0, 0) }, scales, u }
+    let q = if with_q { qr.q() } else { DMatrix::zeros(0, 0) };
+    GradedQr { q, scales, u: Banded::new(u), condition: Condition::UNKNOWN }
 }
 
-/// The order in which `size` descends.
-fn descending(count: usize, size: impl Fn(usize) -> Wide) -> Vec<usize> {
-    let sizes: Vec<Wide> = (0..count).map(size).collect();
-    let mut order: Vec<usize> = (0..count).collect();
-    order.sort_by(|&i, &j| sizes[j].compare_sizes(sizes[i]));
+/// The order in which the sizes descend; as it is, if nothing is larger than `disorder` times something before it.
+pub(super) fn descending(sizes: &[Wide], disorder: f64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    let mut smallest: Option<Wide> = None;
+    let in_order = sizes.iter().all(|&size| {
+        let fits = smallest.is_none_or(|smallest| size.compare_sizes(smallest * Wide::new(disorder)).is_le());
+        if smallest.is_none_or(|smallest| size.compare_sizes(smallest).is_lt()) {
+            smallest = Some(size);
+        }
+        fits
+    });
+    if !in_order {
+        order.sort_by(|&i, &j| sizes[j].compare_sizes(sizes[i]));
+    }
     order
+}
+
+/// The largest absolute value in every row.
+fn row_sizes(matrix: &DMatrix<f64>) -> Vec<f64> {
+    let mut sizes = vec![0.0_f64; matrix.nrows()];
+    for column in matrix.column_iter() {
+        sizes.iter_mut().zip(column.iter()).for_each(|(size, entry)| *size = size.max(entry.abs()));
+    }
+    sizes
 }
 
 /// LAPACK `dgeqrf` and `dorgqr` after sorting; `None` if the result is not as good as one with pivoting.
 fn sorted(matrix: &DMatrix<f64>, shift: i64, weights: &[Wide], with_q: bool) -> Result<Option<GradedQr>, LinalgError> {
     let columns = matrix.ncols();
-    let row_sizes: Vec<f64> = (0..matrix.nrows()).map(|i| matrix.row(i).amax()).collect();
-    let mut row_order = descending(matrix.nrows(), |i| Wide::new(row_sizes[i]));
-    // Rows of zeros (dead units) bound the rank; without them R shows it.
-    row_order.retain(|&i| row_sizes[i] > 0.0);
+    let row_sizes = row_sizes(matrix);
+    let (largest, smallest) = row_sizes.iter().fold((0.0_f64, f64::INFINITY), |(l, s), &size| (l.max(size), s.min(size)));
+    let rows_alike = smallest > 0.0 && largest <= ROW_DISORDER * smallest;
+    let mut row_order: Vec<usize> = (0..matrix.nrows()).collect();
+    if !rows_alike {
+        row_order.sort_by(|&i, &j| row_sizes[j].total_cmp(&row_sizes[i]));
+        // Rows of zeros (dead units) bound the rank; without them R shows it.
+        row_order.retain(|&i| row_sizes[i] > 0.0);
+    }
     let rows = row_order.len();
-    let column_order = descending(columns, |j| Wide::new(matrix.column(j).norm()) * weights[j]);
-    let mut a = DMatrix::from_fn(rows, columns, |i, j| matrix[(row_order[i], column_order[j])]);
+    let column_sizes: Vec<Wide> =
+        matrix.column_iter().zip(weights).map(|(column, &weight)| Wide::new(column.norm()) * weight).collect();
+    let column_order = descending(&column_sizes, DISORDER);
+    let columns_in_order = column_order.is_sorted();
+    let mut a = match (rows_alike, columns_in_order) {
+        (true, true) => matrix.clone(),
+        (true, false) => matrix.select_columns(&column_order),
+        (false, _) => DMatrix::from_fn(rows, columns, |i, j| matrix[(row_order[i], column_order[j])]),
+    };
     let tau = dgeqrf(&mut a)?;
     let full = rows.min(columns);
     let nothing_from = |k: usize| (k..columns).all(|j| (k..rows).all(|i| a[(i, j)] == 0.0));
@@ -90,39 +139,83 @@ fn sorted(matrix: &DMatrix<f64>, shift: i64, weights: &[Wide], with_q: bool) -> 
     if rank < full && !nothing_from(rank) {
         return Ok(None);
     }
-
-    let mut u = DMatrix::zeros(rank, columns);
+    let mut largest_in_row = vec![0.0_f64; rank];
+    for (j, column) in a.column_iter().enumerate() {
+        let above = column.iter().take((j + 1).min(rank));
+        largest_in_row.iter_mut().zip(above).for_each(|(largest, entry)| *largest = largest.max(entry.abs()));
+    }
     let mut scales = Vec::with_capacity(rank);
-    for k in 0..rank {
-        let pivot = a[(k, k)];
-        let largest = (k..columns).map(|j| a[(k, j)].abs()).fold(0.0, f64::max);
-        let growth = |i: usize| a[(i, k)].abs() * largest / row_sizes[row_order[i]];
-        if pivot.abs() < SMALLEST_PIVOT || (k + 1..rows).any(|i| growth(i) > LARGEST_GROWTH) {
+    for (k, &largest) in largest_in_row.iter().enumerate() {
+        let pivot = a[(k, k)].abs();
+        let grown = |i: usize| a[(i, k)].abs() * largest > LARGEST_GROWTH * row_sizes[row_order[i]];
+        if pivot < SMALLEST_PIVOT || (k + 1..rows).any(grown) {
             return Ok(None);
         }
-        let scale = Wide::new(pivot.abs()) * weights[column_order[k]];
-        for (j, &column) in column_order.iter().enumerate().skip(k) {
-            let entry = (weights[column] / scale).to_f64() * a[(k, j)];
+        scales.push(Wide::new(pivot) * weights[column_order[k]]);
+    }
+    let mut u = DMatrix::zeros(rank, columns);
+    for (j, &column) in column_order.iter().enumerate() {
+        let weight = weights[column];
+        let mut target = u.column_mut(column);
+        for (k, scale) in scales.iter().enumerate().take(j + 1) {
+            let shift = weight.exponent() - scale.exponent();
+            let entry = weight.mantissa() / scale.mantissa() * a[(k, j)] * power_of_two(shift);
             // NaN: an infinite ratio of the scales met a zero.
             if entry.is_nan() || entry.abs() > LARGEST_ENTRY {
                 return Ok(None);
             }
-            u[(k, column)] = entry;
+            target[k] = entry;
         }
-        scales.push(scale.shifted(shift));
     }
+    scales.iter_mut().for_each(|scale| *scale = scale.shifted(shift));
+    let u = if columns_in_order { Banded::upper_triangular(u) } else { Banded::new(u) };
     if !with_q {
-        return Ok(Some(GradedQr { q: DMatrix::zeros(0, 0), scales, u }));
+        return Ok(Some(GradedQr { q: DMatrix::zeros(0, 0), scales, u, condition: Condition::UNKNOWN }));
     }
-    let reflectors = a.columns(0, rank).into_owned();
-    let sorted_q = dorgqr(reflectors, &tau[..rank])?;
-    let mut q = DMatrix::zeros(matrix.nrows(), rank);
-    for j in 0..rank {
-        for (i, &row) in row_order.iter().enumerate() {
-            q[(row, j)] = sorted_q[(i, j)];
+    let square = rank == columns && rank == matrix.nrows();
+    let condition = if square { condition(matrix, &a)? } else { Condition::UNKNOWN };
+    a.resize_horizontally_mut(rank, 0.0);
+    let sorted_q = dorgqr(a, &tau[..rank])?;
+    let q = if rows_alike {
+        sorted_q
+    } else {
+        let mut q = DMatrix::zeros(matrix.nrows(), rank);
+        for (mut to, from) in q.column_iter_mut().zip(sorted_q.column_iter()) {
+            row_order.iter().zip(from.iter()).for_each(|(&row, &entry)| to[row] = entry);
         }
+        q
+    };
+    Ok(Some(GradedQr { q, scales, u, condition }))
+}
+
+/// The condition of a square matrix from its R factor: LAPACK `dtrcon`, O(n^2).
+///
+/// The spectral norm of an inverse is at most the root of the product of its 1- and infinity-norm; one of them alone may be `sqrt(n)`
+/// times larger.
+fn condition(matrix: &DMatrix<f64>, r: &DMatrix<f64>) -> Result<Condition, LinalgError> {
+    let (rows, columns) = matrix.shape();
+    let n = dimension(rows, columns, columns)?;
+    let (mut work, mut integer_work) = (vec![0.0; 3 * columns], vec![0; columns]);
+    let mut reciprocal = |norm: u8| {
+        let (mut reciprocal, mut info) = (0.0, 0);
+        // SAFETY: the n x n upper triangle is column-major with leading dimension n, and the workspaces hold 3 n and n entries.
+        unsafe {
+            let (work, integer_work) = (&mut work, &mut integer_work);
+            lapack::dtrcon(norm, b'U', b'N', n, r.as_slice(), n, &mut reciprocal, work, integer_work, &mut info);
+        }
+        if info == 0 { Ok(reciprocal) } else { Err(LinalgError::Info { routine: "dtrcon", info, rows, columns }) }
+    };
+    let (by_columns, by_rows) = (reciprocal(b'1')?, reciprocal(b'I')?);
+    let (mut largest_column, mut row_sums) = (0.0_f64, vec![0.0; columns]);
+    for (j, column) in r.column_iter().enumerate() {
+        let upper = &column.as_slice()[..=j];
+        largest_column = largest_column.max(upper.iter().map(|entry| entry.abs()).sum());
+        row_sums.iter_mut().zip(upper).for_each(|(sum, entry)| *sum += entry.abs());
     }
-    Ok(Some(GradedQr { q, scales, u }))
+    let largest_row = row_sums.into_iter().fold(0.0, f64::max);
+    let inverse = 1.0 / (by_columns * largest_column).sqrt() / (by_rows * largest_row).sqrt();
+    let of_square = matrix.norm() / (columns as f64).sqrt() * inverse;
+    Ok(Condition { of_square: if of_square.is_nan() { f64::INFINITY } else { of_square } })
 }
 
 /// QR decomposition in place: R above, reflectors below the diagonal; returns their factors.
@@ -182,7 +275,8 @@ mod tests {
     }
 
     fn assert_reconstructs(matrix: &DMatrix<f64>, weights: &[Wide], decomposition: &GradedQr) {
-        let GradedQr { q, scales, u } = decomposition;
+        let GradedQr { q, scales, u, .. } = decomposition;
+        let u = u.matrix();
         let k = scales.len();
         assert!((q.transpose() * q - DMatrix::identity(k, k)).norm() < 1e-13);
         for j in 0..matrix.ncols() {
@@ -215,7 +309,7 @@ mod tests {
         let weights = [100, 99, 90, 0, 0].map(|exponent| Wide::ONE.shifted(exponent));
         assert!(sorted(&scaled(&matrix).rows, 0, &weights, true).expect("LAPACK works").is_none());
         let decomposition = graded_qr(&scaled(&matrix), &weights, true).expect("works");
-        assert!(decomposition.u.amax() < 2.0);
+        assert!(decomposition.u.matrix().amax() < 2.0);
         assert_reconstructs(&matrix, &weights, &decomposition);
     }
 

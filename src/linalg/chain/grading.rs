@@ -2,13 +2,16 @@
 
 use nalgebra::DMatrix;
 
-use super::wide::{Wide, power_of_two};
+use super::wide::{Wide, exponent, power_of_two};
 
 /// Rows whose largest entries differ by more than `2^ROW_RANGE` are decomposed in [`Wide`] arithmetic.
 const ROW_RANGE: i64 = 300;
 
 /// Columns whose sizes differ by less than `2^COLUMN_RANGE`, once the rows are scaled, lose no digits that matter.
 const COLUMN_RANGE: i64 = 10;
+
+/// Entries within these bounds need no exponents of their own, nor do their squares and quotients.
+const FULL_RANGE: (f64, f64) = (1e-60, 1e60);
 
 /// Rounds of the fit of row and column sizes: it is a guide, and two suffice for full matrices.
 const MAX_FITS: usize = 20;
@@ -45,9 +48,50 @@ impl RowScaled {
         Self { rows, exponents }
     }
 
+    /// The matrix as it is: entries of order 1 need no scaling.
+    pub(super) fn of_order_one(matrix: DMatrix<f64>) -> Self {
+        Self { exponents: vec![0; matrix.nrows()], rows: matrix }
+    }
+
+    /// As [`new`](Self::new) for a matrix of [`full`](Sizes::full) entries, without the search through their exponents.
+    pub(super) fn of_full(matrix: &DMatrix<f64>, sizes: Sizes) -> Self {
+        Self { rows: matrix * power_of_two(-sizes.largest), exponents: vec![sizes.largest; matrix.nrows()] }
+    }
+
     /// Whether one power of two is common to all rows.
     pub(super) fn is_plain(&self) -> bool {
         self.exponents.windows(2).all(|pair| pair[0] == pair[1])
+    }
+}
+
+/// Sizes of the entries of a matrix without zeros and without grading.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    /// Exponent of the largest entry.
+    pub(super) largest: i64,
+}
+
+impl Sizes {
+    /// `None` for a matrix with zeros, whose entries span more than [`FULL_RANGE`], or whose columns are graded.
+    pub(super) fn full(matrix: &DMatrix<f64>) -> Option<Self> {
+        if matrix.is_empty() {
+            return None;
+        }
+        let (mut smallest, mut largest) = (f64::INFINITY, 0.0_f64);
+        for entry in matrix.iter() {
+            smallest = smallest.min(entry.abs());
+            largest = largest.max(entry.abs());
+        }
+        if !(smallest > FULL_RANGE.0 && largest < FULL_RANGE.1) {
+            return None;
+        }
+        // The least-squares fit of `column_grading`, which for full matrices is the mean over each column.
+        let mean = |column: &[f64]| {
+            column.iter().map(|entry| (entry.to_bits() >> 52) as i64 & 0x7ff).sum::<i64>() / column.len() as i64
+        };
+        let means = matrix.as_slice().chunks(matrix.nrows().max(1)).map(mean);
+        let (low, high) = means.fold((i64::MAX, i64::MIN), |(low, high), mean| (low.min(mean), high.max(mean)));
+        (high - low < COLUMN_RANGE - 1).then(|| Self { largest: exponent(largest) })
     }
 }
 

@@ -83,7 +83,8 @@ impl Field for Wide {
     }
 }
 
-/// Eight partial sums: one would wait for the latency of every addition.
+/// Eight partial sums: one would wait for the latency of every addition. Inlined, so that it takes the instructions of the caller.
+#[inline(always)]
 pub(super) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let ((left, left_rest), (right, right_rest)) = (left.as_chunks::<8>(), right.as_chunks::<8>());
     let mut lanes = [0.0; 8];

@@ -6,10 +6,12 @@
 //! - `jacobi`: singular values of what has been accumulated.
 //! - `wide`: numbers whose exponent does not run out.
 
+mod banded;
 mod graded_qr;
 mod grading;
 mod householder;
 mod jacobi;
+mod product;
 #[cfg(test)]
 mod reference_tests;
 mod spectrum;
@@ -21,9 +23,9 @@ use nalgebra::DMatrix;
 
 pub use spectrum::LogSingularValues;
 
-use self::graded_qr::graded_qr;
-use self::grading::{RowScaled, column_grading};
-use self::jacobi::scaled_singular_values;
+use self::graded_qr::Condition;
+use self::grading::{RowScaled, Sizes, column_grading};
+use self::product::Product;
 use self::wide::Wide;
 use super::{LinalgError, Transpose, gemm};
 
@@ -99,20 +101,24 @@ pub struct Chain {
     rows: usize,
     /// `None` stands for the identity, which needs no n_0 x n_0 matrices.
     product: Option<Product>,
-}
-
-/// `Q D T`.
-#[derive(Debug, Clone)]
-struct Product {
-    q: DMatrix<f64>,
-    d: Vec<Wide>,
-    t: DMatrix<f64>,
+    /// Factors that follow, not yet brought in.
+    pending: Vec<DMatrix<f64>>,
+    groups: Groups,
 }
 
 impl Chain {
+    /// The error in `ln s` that explicit products of a few factors may cost, unless [`with_tolerance`](Self::with_tolerance) says otherwise.
+    pub const TOLERANCE: f64 = 1e-11;
+
     /// The empty product: the identity of size `columns` (n_0, the width of the input).
     pub fn new(columns: usize) -> Self {
-        Self { columns, rows: columns, product: None }
+        Self::with_tolerance(columns, Self::TOLERANCE)
+    }
+
+    /// As [`new`](Self::new), where an error of `tolerance` in `ln s` is good enough: the larger it is, the more factors are multiplied
+    /// before each decomposition. Zero multiplies none.
+    pub fn with_tolerance(columns: usize, tolerance: f64) -> Self {
+        Self { columns, rows: columns, product: None, pending: Vec::new(), groups: Groups::new(tolerance) }
     }
 
     /// Columns of the product: n_0.
@@ -137,30 +143,24 @@ impl Chain {
         if columns != self.rows {
             return Err(LinalgError::NotChained { rows, columns, expected: self.rows });
         }
-        if !factor.iter().all(|entry| entry.is_finite()) {
+        // Vectorises, where a test of each entry would not: only finite entries give zeros.
+        if factor.iter().map(|entry| entry * 0.0).sum::<f64>() != 0.0 {
             return Err(LinalgError::NotFinite { rows, columns });
         }
-        // `W = B C` with a graded diagonal C: the columns of `W Q` would be nearly parallel, but `C Q` is graded by rows,
-        // which QR copes with. Columns of zeros go with C, too: there they lower the rank exactly.
-        let grading = column_grading(factor);
-        let graded = match (&grading, &self.product) {
-            (None, _) => None,
-            (Some(grading), None) => Some(Product::diagonal(grading)),
-            (Some(grading), Some(product)) => Some(product.scaled(grading)?),
-        };
-        let exponents = grading.unwrap_or_else(|| vec![None; columns]);
-        let undo: Vec<i64> = exponents.into_iter().map(|exponent| -exponent.unwrap_or(0)).collect();
-        let mut scaled = RowScaled::new(factor, &vec![0; rows], &undo);
-        self.product = Some(match graded.as_ref().or(self.product.as_ref()) {
-            None => {
-                let step = graded_qr(&scaled, &vec![Wide::ONE; columns], true)?;
-                Product::new(step.q, step.scales, step.u)
+        if self.groups.size > 1 && Groups::takes(factor) {
+            self.pending.push(factor.clone());
+            if self.pending.len() >= self.groups.size
+                && let Err(error) = self.absorb_pending()
+            {
+                self.pending.pop();
+                return Err(error);
             }
-            Some(product) => {
-                scaled.rows = multiply(&scaled.rows, &product.q);
-                product.followed_by(&scaled)?
-            }
-        });
+        } else {
+            self.absorb_pending()?;
+            let step = step(self.product.as_ref(), factor)?;
+            self.groups.learn(1, step.condition);
+            self.product = Some(step.product);
+        }
         self.rows = rows;
         Ok(())
     }
@@ -171,59 +171,132 @@ impl Chain {
     ///
     /// [`LinalgError::Info`] or [`LinalgError::Rotations`] if a decomposition fails; no finite input is known to do so.
     pub fn log_singular_values(&self) -> Result<LogSingularValues, LinalgError> {
-        let mut values = match &self.product {
+        let mut whole = None;
+        if !self.pending.is_empty() {
+            let mut copy = self.clone();
+            copy.absorb_pending()?;
+            whole = copy.product;
+        }
+        let values = match whole.as_ref().or(self.product.as_ref()) {
             None => vec![0.0; self.columns],
-            Some(Product { d, t, .. }) => {
-                let transposed = RowScaled::new(&t.transpose(), &vec![0; t.ncols()], &vec![0; t.nrows()]);
-                let compressed = graded_qr(&transposed, d, false)?;
-                let values = scaled_singular_values(&compressed.u, &compressed.scales)?;
-                values.into_iter().map(Wide::ln).collect()
-            }
+            Some(product) => product.sizes.singular_values()?.into_iter().map(Wide::ln).collect(),
         };
-        values.resize(self.rows.min(self.columns), f64::NEG_INFINITY);
-        Ok(LogSingularValues::new(values))
+        Ok(LogSingularValues::padded(values, self.rows.min(self.columns)))
+    }
+
+    /// Brings the pending factors into the product: as one matrix if its condition allows, else one by one.
+    fn absorb_pending(&mut self) -> Result<(), LinalgError> {
+        let Some((first, others)) = self.pending.split_first() else { return Ok(()) };
+        let count = self.pending.len();
+        let together = others.iter().fold(first.clone(), |product, factor| multiply(factor, &product));
+        if count > 1 && Sizes::full(&together).is_some() {
+            let step = step(self.product.as_ref(), &together)?;
+            if self.groups.learn(count, step.condition) {
+                self.product = Some(step.product);
+                self.pending.clear();
+                return Ok(());
+            }
+        }
+        let mut product = None;
+        for factor in &self.pending {
+            product = Some(step(product.as_ref().or(self.product.as_ref()), factor)?.product);
+        }
+        self.product = product;
+        self.pending.clear();
+        Ok(())
     }
 }
 
-impl Product {
-    /// `C = diag(2^exponents)`, with zeros for `None`.
-    fn diagonal(exponents: &[Option<i64>]) -> Self {
-        let n = exponents.len();
-        let kept: Vec<usize> = (0..n).filter(|&i| exponents[i].is_some()).collect();
-        let q = DMatrix::identity(n, n).select_columns(&kept);
-        let d = exponents.iter().flatten().map(|&exponent| Wide::ONE.shifted(exponent)).collect();
-        Self { t: q.transpose(), q, d }
+/// How many factors are multiplied explicitly before the product is decomposed.
+#[derive(Debug, Clone, Copy)]
+struct Groups {
+    tolerance: f64,
+    /// Sum of the squared errors that groups have cost: errors of random sign.
+    spent: f64,
+    /// Factors of the next group.
+    size: usize,
+    /// Groups to go before a larger size is tried.
+    patience: usize,
+}
+
+impl Groups {
+    /// Beyond it the decompositions are no longer what takes the time.
+    const LARGEST: usize = 8;
+
+    /// Smaller matrices gain nothing: their decompositions are as fast as their products.
+    const SMALLEST_MATRIX: usize = 32;
+
+    /// Error of `ln s_min` of an explicit product in units of its condition: sums of n rounding errors of random sign. An estimate; the
+    /// tests hold it against chains that multiply nothing.
+    const ROUNDING: f64 = 2.0 * f64::EPSILON;
+
+    /// After a group that was too ill conditioned, whose work is lost.
+    const PATIENCE: usize = 8;
+
+    fn new(tolerance: f64) -> Self {
+        Self { tolerance, spent: 0.0, size: 1, patience: 0 }
     }
 
-    /// `C Q D T` as a new product, with C as in [`diagonal`](Self::diagonal).
-    fn scaled(&self, exponents: &[Option<i64>]) -> Result<Self, LinalgError> {
-        let mut q = self.q.clone();
-        for (mut row, exponent) in q.row_iter_mut().zip(exponents) {
-            if exponent.is_none() {
-                row.fill(0.0);
+    /// Whether a factor may be multiplied into a group: square, so that the condition tells all, and full, so that exact zeros (dead units)
+    /// stay exact.
+    fn takes(factor: &DMatrix<f64>) -> bool {
+        factor.is_square() && factor.nrows() >= Self::SMALLEST_MATRIX && Sizes::full(factor).is_some()
+    }
+
+    /// Notes the condition of a group of `count` factors and chooses the size of the next; whether this one was within the tolerance.
+    ///
+    /// One factor more is taken to do what it does to a Gaussian chain, whose condition grows like `n^((count + 1) / 2)`; a group for which
+    /// that was wrong is found out here, and done again factor by factor.
+    fn learn(&mut self, count: usize, condition: Condition) -> bool {
+        let error = Self::ROUNDING * condition.of_square;
+        let left = (self.tolerance * self.tolerance - self.spent).max(0.0).sqrt();
+        if count > 1 {
+            if error > 0.5 * left {
+                self.size = count - 1;
+                self.patience = Self::PATIENCE;
+                return false;
             }
+            self.spent += error * error;
         }
-        let of_rows: Vec<i64> = exponents.iter().map(|exponent| exponent.unwrap_or(0)).collect();
-        self.followed_by(&RowScaled::new(&q, &of_rows, &vec![0; q.ncols()]))
-    }
-
-    /// Moves the size of the rows of T into D, by powers of two: with rows of order 1, D shows the size of `D T`.
-    fn new(q: DMatrix<f64>, mut d: Vec<Wide>, mut t: DMatrix<f64>) -> Self {
-        for (mut row, d) in t.row_iter_mut().zip(&mut d) {
-            let exponent = Wide::new(row.norm()).exponent();
-            if exponent != 0 {
-                row *= wide::power_of_two(-exponent);
-                *d = d.shifted(exponent);
-            }
+        let next = error * condition.of_square.powf(1.0 / (count + 1) as f64);
+        if self.patience > 0 {
+            self.patience -= 1;
+        } else if count >= self.size && 4.0 * next <= left {
+            self.size = (count + 1).min(Self::LARGEST);
         }
-        Self { q, d, t }
+        true
     }
+}
 
-    /// `F Q D T` as a new product, from `F Q`.
-    fn followed_by(&self, factor_q: &RowScaled) -> Result<Self, LinalgError> {
-        let step = graded_qr(factor_q, &self.d, true)?;
-        Ok(Self::new(step.q, step.scales, multiply(&step.u, &self.t)))
-    }
+/// The product with one more factor, and how ill conditioned that factor was.
+struct Step {
+    product: Product,
+    condition: Condition,
+}
+
+fn step(product: Option<&Product>, factor: &DMatrix<f64>) -> Result<Step, LinalgError> {
+    let (rows, columns) = factor.shape();
+    let (scaled, graded) = match Sizes::full(factor) {
+        Some(sizes) => (RowScaled::of_full(factor, sizes), None),
+        None => {
+            // `W = B C` with a graded diagonal C: the columns of `W Q` would be nearly parallel, but `C Q` is graded by rows,
+            // which QR copes with. Columns of zeros go with C, too: there they lower the rank exactly.
+            let grading = column_grading(factor);
+            let graded = match (&grading, product) {
+                (None, _) => None,
+                (Some(grading), None) => Some(Product::diagonal(grading)),
+                (Some(grading), Some(product)) => Some(product.scaled(grading)?),
+            };
+            let exponents = grading.unwrap_or_else(|| vec![None; columns]);
+            let undo: Vec<i64> = exponents.into_iter().map(|exponent| -exponent.unwrap_or(0)).collect();
+            (RowScaled::new(factor, &vec![0; rows], &undo), graded)
+        }
+    };
+    let (product, condition) = match graded.as_ref().or(product) {
+        None => Product::first(&scaled)?,
+        Some(product) => product.multiplied(scaled)?,
+    };
+    Ok(Step { product, condition })
 }
 
 fn multiply(left: &DMatrix<f64>, right: &DMatrix<f64>) -> DMatrix<f64> {

@@ -13,6 +13,12 @@ impl LogSingularValues {
         Self { values }
     }
 
+    /// As [`new`](Self::new), with exact zeros up to `size` values.
+    pub(super) fn padded(mut values: Vec<f64>, size: usize) -> Self {
+        values.resize(size, f64::NEG_INFINITY);
+        Self::new(values)
+    }
+
     /// All min(rows, columns) logarithms, in descending order, the `-inf` of exact zeros last.
     pub fn values(&self) -> &[f64] {
         &self.values

@@ -1,0 +1,92 @@
+//! Matrices that are zero below some subdiagonal, and their products.
+
+use nalgebra::DMatrix;
+
+use super::super::gemm_blocks;
+
+/// Rows and columns of the blocks that are multiplied or left out: large enough for GEMM to run at its full rate.
+const BLOCK: usize = 96;
+
+/// A matrix with `a_ij = 0` for `i > j + band`: upper triangular for `band = 0`.
+#[derive(Debug, Clone)]
+pub(super) struct Banded {
+    matrix: DMatrix<f64>,
+    band: usize,
+}
+
+impl Banded {
+    /// Any matrix; its zeros tell the band.
+    pub(super) fn new(matrix: DMatrix<f64>) -> Self {
+        let last = |column: &[f64]| column.iter().rposition(|&entry| entry != 0.0).unwrap_or(0);
+        let rows = matrix.nrows().max(1);
+        let band =
+            matrix.as_slice().chunks(rows).enumerate().map(|(j, column)| last(column).saturating_sub(j)).max().unwrap_or(0);
+        Self { matrix, band }
+    }
+
+    /// A matrix that is known to be upper triangular.
+    pub(super) fn upper_triangular(matrix: DMatrix<f64>) -> Self {
+        Self { matrix, band: 0 }
+    }
+
+    pub(super) fn matrix(&self) -> &DMatrix<f64> {
+        &self.matrix
+    }
+
+    /// `self * right`, without the blocks that are zero: n^3/3 multiplications of triangular matrices instead of n^3.
+    pub(super) fn times(&self, right: &Self) -> Self {
+        let (rows, inner, columns) = (self.matrix.nrows(), self.matrix.ncols(), right.matrix.ncols());
+        let mut matrix = DMatrix::zeros(rows, columns);
+        for column in (0..columns).step_by(BLOCK) {
+            let width = BLOCK.min(columns - column);
+            let filled = inner.min(column + width + right.band);
+            for row in (0..rows).step_by(BLOCK) {
+                let height = BLOCK.min(rows - row);
+                let first = row.saturating_sub(self.band);
+                if first < filled {
+                    let inner = first..filled;
+                    gemm_blocks(&self.matrix, &right.matrix, &mut matrix, row..row + height, inner, column..column + width);
+                }
+            }
+        }
+        Self { matrix, band: self.band + right.band }
+    }
+
+    /// The squared norms of the rows.
+    pub(super) fn row_squares(&self) -> Vec<f64> {
+        let mut squares = vec![0.0; self.matrix.nrows()];
+        for column in self.matrix.column_iter() {
+            squares.iter_mut().zip(column.iter()).for_each(|(square, entry)| *square += entry * entry);
+        }
+        squares
+    }
+
+    pub(super) fn scale_rows(&mut self, factors: &[f64]) {
+        for mut column in self.matrix.column_iter_mut() {
+            column.iter_mut().zip(factors).for_each(|(entry, factor)| *entry *= factor);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Draws;
+    use super::*;
+
+    #[test]
+    fn products_are_those_of_full_matrices() {
+        for (rows, inner, columns) in [(250, 250, 250), (100, 230, 330), (3, 2, 5), (7, 1, 1), (120, 97, 96)] {
+            for (left, right) in [(0, 0), (3, 1), (40, 200), (500, 0)] {
+                let mut draws = Draws(9);
+                let mut cut = |rows, columns, band| {
+                    let full = draws.matrix(rows, columns);
+                    DMatrix::from_fn(rows, columns, |i, j| if i > j + band { 0.0 } else { full[(i, j)] })
+                };
+                let (a, b) = (cut(rows, inner, left), cut(inner, columns, right));
+                let product = Banded::new(a.clone()).times(&Banded::new(b.clone()));
+                assert!((product.matrix() - &a * &b).amax() < 1e-12);
+                assert!(product.matrix().nrows() == rows && Banded::new(product.matrix().clone()).band <= product.band);
+            }
+        }
+    }
+}

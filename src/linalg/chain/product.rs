@@ -1,0 +1,94 @@
+//! What a chain has accumulated: orthonormal columns, sizes, and rows of order 1.
+
+use nalgebra::DMatrix;
+
+use super::super::{LinalgError, gemm, Transpose};
+use super::banded::Banded;
+use super::graded_qr::{Condition, graded_qr};
+use super::grading::RowScaled;
+use super::jacobi::scaled_singular_values;
+use super::wide::{Wide, power_of_two};
+
+/// `Q D T`.
+#[derive(Debug, Clone)]
+pub(super) struct Product {
+    pub(super) q: DMatrix<f64>,
+    pub(super) sizes: Sizes,
+}
+
+/// `D T`: all that singular values depend on.
+#[derive(Debug, Clone)]
+pub(super) struct Sizes {
+    pub(super) d: Vec<Wide>,
+    pub(super) t: Banded,
+}
+
+impl Sizes {
+    /// Moves the size of the rows of T into D, by powers of two: with rows of order 1, D shows the size of `D T`.
+    pub(super) fn new(mut d: Vec<Wide>, mut t: Banded) -> Self {
+        let squares = t.row_squares();
+        let factors: Vec<f64> = squares
+            .into_iter()
+            .zip(&mut d)
+            .map(|(square, d)| {
+                let exponent = Wide::new(square.sqrt()).exponent();
+                *d = d.shifted(exponent);
+                power_of_two(-exponent)
+            })
+            .collect();
+        if factors.iter().any(|&factor| factor != 1.0) {
+            t.scale_rows(&factors);
+        }
+        Self { d, t }
+    }
+
+    /// Singular values of `D T`, descending.
+    pub(super) fn singular_values(&self) -> Result<Vec<Wide>, LinalgError> {
+        let transposed = RowScaled::of_order_one(self.t.matrix().transpose());
+        let compressed = graded_qr(&transposed, &self.d, false)?;
+        scaled_singular_values(compressed.u.matrix(), &compressed.scales)
+    }
+}
+
+impl Product {
+    pub(super) fn first(factor: &RowScaled) -> Result<(Self, Condition), LinalgError> {
+        let step = graded_qr(factor, &vec![Wide::ONE; factor.rows.ncols()], true)?;
+        Ok((Self { q: step.q, sizes: Sizes::new(step.scales, step.u) }, step.condition))
+    }
+
+    /// `C = diag(2^exponents)`, with zeros for `None`.
+    pub(super) fn diagonal(exponents: &[Option<i64>]) -> Self {
+        let n = exponents.len();
+        let kept: Vec<usize> = (0..n).filter(|&i| exponents[i].is_some()).collect();
+        let q = DMatrix::identity(n, n).select_columns(&kept);
+        let d = exponents.iter().flatten().map(|&exponent| Wide::ONE.shifted(exponent)).collect();
+        Self { sizes: Sizes { d, t: Banded::new(q.transpose()) }, q }
+    }
+
+    /// `C Q D T` as a new product, with C as in [`diagonal`](Self::diagonal).
+    pub(super) fn scaled(&self, exponents: &[Option<i64>]) -> Result<Self, LinalgError> {
+        let mut q = self.q.clone();
+        for (mut row, exponent) in q.row_iter_mut().zip(exponents) {
+            if exponent.is_none() {
+                row.fill(0.0);
+            }
+        }
+        let of_rows: Vec<i64> = exponents.iter().map(|exponent| exponent.unwrap_or(0)).collect();
+        Ok(self.followed_by(&RowScaled::new(&q, &of_rows, &vec![0; q.ncols()]))?.0)
+    }
+
+    /// `F Q D T` as a new product, from F.
+    pub(super) fn multiplied(&self, mut factor: RowScaled) -> Result<(Self, Condition), LinalgError> {
+        let mut rows = DMatrix::zeros(factor.rows.nrows(), self.q.ncols());
+        gemm(1.0, (Transpose::No, &factor.rows), (Transpose::No, &self.q), 0.0, &mut rows);
+        factor.rows = rows;
+        self.followed_by(&factor)
+    }
+
+    /// `F Q D T` as a new product, from `F Q`.
+    fn followed_by(&self, factor_q: &RowScaled) -> Result<(Self, Condition), LinalgError> {
+        let step = graded_qr(factor_q, &self.sizes.d, true)?;
+        let sizes = Sizes::new(step.scales, step.u.times(&self.sizes.t));
+        Ok((Self { q: step.q, sizes }, step.condition))
+    }
+}

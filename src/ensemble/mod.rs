@@ -12,7 +12,7 @@ use std::sync::Arc;
 use nalgebra::DMatrix;
 use rand_chacha::ChaCha8Rng;
 
-pub use gaussian::Gaussian;
+pub use gaussian::{Gaussian, bartlett_factor, gaussian_log_square, gaussian_singular_values};
 pub use orthogonal::Orthogonal;
 pub use uniform::Uniform;
 
@@ -42,6 +42,20 @@ pub trait Ensemble: Debug + Send + Sync {
     ///
     /// [`LinalgError`] from the LAPACK routine of an ensemble that needs one.
     fn fill(&self, matrix: &mut DMatrix<f64>, std: f64, generator: &mut ChaCha8Rng) -> Result<(), LinalgError>;
+
+    /// R of the QR decomposition of `W Q`, for W of this ensemble with `rows` rows and any fixed Q with `columns` orthonormal columns:
+    /// min(rows, columns) x columns with a positive diagonal, in its own law. `None` if the law of `W Q` depends on Q.
+    ///
+    /// With it [`crate::linalg::TriangularChain`] draws spectra of products without decompositions.
+    fn triangular_factor(
+        &self,
+        _rows: usize,
+        _columns: usize,
+        _std: f64,
+        _generator: &mut ChaCha8Rng,
+    ) -> Option<DMatrix<f64>> {
+        None
+    }
 
     /// A `rows x columns` matrix with `E W_ij^2 = std^2`.
     ///

@@ -87,7 +87,8 @@ pub(super) fn gemm_blocks(
     if rows.is_empty() || inner.is_empty() || columns.is_empty() {
         return;
     }
-    let int = |value: usize| i32::try_from(value).expect("dimensions have been checked by LAPACK calls on the same matrices");
+    let int =
+        |value: usize| i32::try_from(value).expect("dimensions have been checked by LAPACK calls on the same matrices");
     let (lead_a, lead_b, lead_c) = (a.nrows(), b.nrows(), c.nrows());
     f64::raw_gemm(GemmCall {
         transpose: [b'N', b'N'],

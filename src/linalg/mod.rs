@@ -4,6 +4,8 @@
 //! - [`gemm`]: `C = alpha op(A) op(B) + beta C`.
 //! - [`singular_values`]: all singular values of one matrix, no vectors, INFO kept.
 //! - [`Chain`]: the logarithms of all singular values of a product of matrices, however deep.
+//! - [`TriangularChain`]: the same of random products, from their triangular factors.
+//! - [`bidiagonal_singular_values`]: O(n^2), to high relative accuracy.
 //! - [`ScaledProduct`]: the explicit product in range: eigenvalues of largest modulus, and what it loses.
 //! - [`one_ulp_off`]: the smallest change of a matrix, for conditioning.
 //! - [`eigenvalue_moduli`]: the moduli of all eigenvalues of one matrix, no vectors.
@@ -15,6 +17,7 @@
 #![allow(unsafe_code)]
 
 mod back_end;
+mod bidiagonal;
 mod chain;
 mod eigenvalue_moduli;
 mod gemm;
@@ -26,7 +29,8 @@ mod scaled_product;
 mod singular_values;
 mod threads;
 
-pub use chain::{Chain, LogSingularValues};
+pub use bidiagonal::bidiagonal_singular_values;
+pub use chain::{Chain, LogSingularValues, TriangularChain};
 pub use eigenvalue_moduli::eigenvalue_moduli;
 use gemm::gemm_blocks;
 pub use gemm::{Transpose, gemm};

@@ -19,8 +19,13 @@ impl Banded {
     pub(super) fn new(matrix: DMatrix<f64>) -> Self {
         let last = |column: &[f64]| column.iter().rposition(|&entry| entry != 0.0).unwrap_or(0);
         let rows = matrix.nrows().max(1);
-        let band =
-            matrix.as_slice().chunks(rows).enumerate().map(|(j, column)| last(column).saturating_sub(j)).max().unwrap_or(0);
+        let band = matrix
+            .as_slice()
+            .chunks(rows)
+            .enumerate()
+            .map(|(j, column)| last(column).saturating_sub(j))
+            .max()
+            .unwrap_or(0);
         Self { matrix, band }
     }
 
@@ -45,7 +50,14 @@ impl Banded {
                 let first = row.saturating_sub(self.band);
                 if first < filled {
                     let inner = first..filled;
-                    gemm_blocks(&self.matrix, &right.matrix, &mut matrix, row..row + height, inner, column..column + width);
+                    gemm_blocks(
+                        &self.matrix,
+                        &right.matrix,
+                        &mut matrix,
+                        row..row + height,
+                        inner,
+                        column..column + width,
+                    );
                 }
             }
         }

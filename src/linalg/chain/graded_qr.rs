@@ -114,7 +114,8 @@ fn row_sizes(matrix: &DMatrix<f64>) -> Vec<f64> {
 fn sorted(matrix: &DMatrix<f64>, shift: i64, weights: &[Wide], with_q: bool) -> Result<Option<GradedQr>, LinalgError> {
     let columns = matrix.ncols();
     let row_sizes = row_sizes(matrix);
-    let (largest, smallest) = row_sizes.iter().fold((0.0_f64, f64::INFINITY), |(l, s), &size| (l.max(size), s.min(size)));
+    let (largest, smallest) =
+        row_sizes.iter().fold((0.0_f64, f64::INFINITY), |(l, s), &size| (l.max(size), s.min(size)));
     let rows_alike = smallest > 0.0 && largest <= ROW_DISORDER * smallest;
     let mut row_order: Vec<usize> = (0..matrix.nrows()).collect();
     if !rows_alike {

@@ -1,6 +1,8 @@
 //! Singular values of products of many matrices.
 //!
 //! - [`Chain`]: takes the factors one by one, and gives the spectrum of the product at any time.
+//! - [`TriangularChain`]: the same for random factors that are given by their triangular factors.
+//! - `product`: what has been accumulated; `banded`: its triangular part.
 //! - `graded_qr`: the step that brings in a factor; `householder`: its fallback with pivoting.
 //! - `grading`: factors whose rows or columns are of very different size.
 //! - `jacobi`: singular values of what has been accumulated.
@@ -17,11 +19,13 @@ mod reference_tests;
 mod spectrum;
 #[cfg(test)]
 mod tests;
+mod triangular;
 mod wide;
 
 use nalgebra::DMatrix;
 
 pub use spectrum::LogSingularValues;
+pub use triangular::TriangularChain;
 
 use self::graded_qr::Condition;
 use self::grading::{RowScaled, Sizes, column_grading};

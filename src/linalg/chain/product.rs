@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::super::{LinalgError, gemm, Transpose};
+use super::super::{LinalgError, Transpose, gemm};
 use super::banded::Banded;
 use super::graded_qr::{Condition, graded_qr};
 use super::grading::RowScaled;

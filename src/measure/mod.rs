@@ -3,7 +3,9 @@
 //! [`measure`] gives every quantity of every layer with its standard error; [`pre_activation_densities`] the distribution
 //! of the pre-activations. Trials run in parallel and are reduced in their order: the same numbers for any thread count.
 
+mod chain_spectrum;
 mod density;
+mod depths;
 mod gains;
 mod progress;
 mod range;
@@ -13,6 +15,7 @@ mod trial;
 
 use rayon::prelude::*;
 
+pub use chain_spectrum::{ChainSpectrum, DepthRange, DepthSpectrum, chain_spectrum};
 pub use density::{LayerDensity, pre_activation_densities};
 pub use progress::{Progress, Silent};
 pub use range::DynamicRange;

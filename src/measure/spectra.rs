@@ -4,6 +4,8 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::chain_spectrum::log10;
+use super::depths::shown_depths;
 use super::{MeasureError, Progress};
 use crate::linalg::{Chain, ScaledProduct, single_threaded_blas, singular_values};
 use crate::network::{Hooks, Layers, Network, draw_inputs};
@@ -100,8 +102,7 @@ pub fn spectra(spec: &Spec, progress: &dyn Progress) -> Result<Option<Spectra>, 
         return Ok(None);
     }
     let networks = (BUDGET / cost).clamp(1.0, MOST_NETWORKS as f64) as usize;
-    let mut shown = vec![1, depth.div_ceil(5), depth.div_ceil(2), depth];
-    shown.dedup();
+    let shown = shown_depths(depth);
     let _guard = single_threaded_blas();
     let stream = Stream::new(spec.seed, "spectra");
     progress.begin("spectra", networks as u64);
@@ -131,9 +132,6 @@ pub fn spectra(spec: &Spec, progress: &dyn Progress) -> Result<Option<Spectra>, 
             log10_derivative_sup: spec.network.blocks[index].activation.derivative_bounds().sup_abs.log10(),
         }
     });
-    let log10 = |lns: &[f64]| -> Vec<Option<f64>> {
-        lns.iter().map(|ln| ln.is_finite().then_some(ln / std::f64::consts::LN_10)).collect()
-    };
     let whole = &samples[0].depths[shown.len() - 1][1].0;
     let (chain, plain) = (log10(whole), log10(&samples[0].plain));
     Ok(Some(Spectra { networks, depths: depths.collect(), norms: norms.collect(), chain, plain }))

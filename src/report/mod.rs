@@ -1,10 +1,13 @@
-//! Reports: figures of a study as SVG, and the page around them. Everything is drawn from the study alone.
+//! Reports: figures of a study as SVG, and the page around them. Everything is drawn from the study alone; [`chain_figure`] from the
+//! spectrum of a product.
 //!
 //! [`FIGURES`] is the registry: a new figure is one file and one line there; page, files and tests follow.
 
 mod action;
 mod activation;
+mod by_depth;
 mod causes;
+mod chain;
 mod gradient_norms;
 mod html;
 mod lesson;
@@ -18,6 +21,7 @@ mod worst_case;
 
 use crate::study::Study;
 
+pub use chain::chain_figure;
 pub use html::page;
 pub use words::finding;
 

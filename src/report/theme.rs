@@ -14,6 +14,10 @@ pub(super) const REFERENCE: RGBColor = RGBColor(0, 0, 0);
 pub(super) const LIMIT: RGBColor = RGBColor(0, 158, 115);
 pub(super) const SHADE: RGBColor = RGBColor(150, 150, 150);
 
+/// Depths of a product, from light to dark; luminance carries the order.
+pub(super) const DEPTHS: [RGBColor; 4] =
+    [RGBColor(230, 159, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 0, 0)];
+
 /// The colour of a layer where several are in one figure: the first, one in the middle, the last.
 pub(super) fn layer_colour(layer: usize, depth: usize) -> RGBColor {
     match layer {
@@ -160,7 +164,7 @@ impl<'a> Legend<'a> {
 }
 
 /// A generous estimate: without a font at hand, SVG text can only be estimated.
-fn text_width(text: &str, size: u32) -> i32 {
+pub(super) fn text_width(text: &str, size: u32) -> i32 {
     (text.chars().count() as f64 * f64::from(size) * 0.54) as i32
 }
 

@@ -131,6 +131,10 @@ fn describe(document: &Document<'_>) -> String {
         "", "i", "log10 sigma_i", "(1/L) ln sigma_i", "moves by one ulp", "log10, multiplied out"
     );
     let mut shown = vec![("largest", 0), ("median", (size - 1) / 2), ("smallest", size - 1)];
+    if rank > 0 && rank < size {
+        shown.insert(2, ("nonzero", rank - 1));
+        shown.sort_by_key(|(_, index)| *index);
+    }
     shown.dedup_by_key(|(_, index)| *index);
     for (name, index) in shown {
         let number = |value: Option<f64>| value.map_or_else(|| "zero".to_owned(), |value| format!("{value:.6}"));
@@ -163,7 +167,7 @@ fn describe(document: &Document<'_>) -> String {
         Some(radius) => {
             let _ = writeln!(text, "largest eigenvalue: 10^{radius:.6}");
         }
-        None if document.rows == document.columns => {
+        None if document.rows == document.columns && rank > 0 => {
             text.push_str("largest eigenvalue: below what double precision carries\n");
         }
         None => {}

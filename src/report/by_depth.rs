@@ -46,12 +46,12 @@ pub(super) fn spectrum_panel(area: &Area<'_>, curves: &[SpectrumCurve], name: &s
     let Some((low, high)) = theme::padded_span(values, 0.05, 0.6) else {
         return nothing(area, "all singular values are exactly zero");
     };
-    let mut chart = theme::chart(area, Axis::whole(1, size), Axis::log10(low, high), true)?;
+    let mut chart = theme::chart(area, Axis::few(1, size), Axis::log10(low, high), true)?;
     theme::mesh(&mut chart, Some("index i, from the largest"), name)?;
     let radius = if size > 120 { theme::POINT / 4 } else { theme::POINT / 2 };
     for (curve, colour) in curves.iter().zip(colours(curves.len())) {
         band(&mut chart, &curve.points, colour)?;
-        theme::dashed(&mut chart, &curve.plain, colour)?;
+        dashed(&mut chart, &curve.plain, colour)?;
         if let [only] = curve.plain[..] {
             chart.draw_series([Circle::new(only, theme::POINT, colour.stroke_width(theme::MEDIUM))])?;
         }
@@ -77,30 +77,77 @@ fn nothing(area: &Area<'_>, why: &str) -> Result<(), DrawingError> {
     Ok(())
 }
 
-/// A line below which a number format keeps nothing, or not all digits.
+/// A dashed line with dashes of equal length on the page: where a spectrum falls off a cliff, dashes of equal width would be a solid line.
+fn dashed(chart: &mut Chart<'_, '_>, line: &[(f64, f64)], colour: RGBColor) -> Result<(), DrawingError> {
+    let dash = f64::from(6 * theme::UNIT);
+    let mut walked = 0.0;
+    let mut dashes: Vec<Vec<(f64, f64)>> = Vec::new();
+    for pair in line.windows(2) {
+        let (a, b) = (chart.backend_coord(&pair[0]), chart.backend_coord(&pair[1]));
+        let length = f64::from(b.0 - a.0).hypot(f64::from(b.1 - a.1));
+        let at = |share: f64| {
+            let along = |a: f64, b: f64| a + (b - a) * share;
+            (along(pair[0].0, pair[1].0), along(pair[0].1, pair[1].1))
+        };
+        let mut from = 0.0;
+        while from < length {
+            let phase = (walked / dash).floor();
+            let step = ((phase + 1.0) * dash - walked).max(1.0).min(length - from);
+            if phase.rem_euclid(2.0) == 0.0 {
+                dashes.push(vec![at(from / length), at((from + step) / length)]);
+            }
+            from += step;
+            walked += step;
+        }
+    }
+    let stroke = colour.stroke_width(theme::MEDIUM);
+    chart.draw_series(dashes.into_iter().map(|dash| PathElement::new(dash, stroke)))?;
+    Ok(())
+}
+
+/// Lines below which a number format keeps nothing, or not all digits, under one name.
 struct Floor {
     label: String,
-    line: Vec<(f64, f64)>,
+    lines: Vec<Vec<(f64, f64)>>,
 }
 
 /// What double precision keeps beside the largest entry: half an ulp of 1.
 const F64_RANGE: f64 = -53.0 * std::f64::consts::LOG10_2;
 
-/// The floors that lie between the ends of the axis.
-fn floors(largest: &End, first: f64, last: f64, low: f64, high: f64) -> Vec<Floor> {
-    let mut floors = Vec::new();
+/// The floors that lie between the ends of the axis. Those nearer to each other than `apart` share a name.
+fn floors(largest: &End, ends: [f64; 2], [low, high]: [f64; 2], apart: f64) -> Vec<Floor> {
+    let mut groups: Vec<Vec<(&str, &str, f64)>> = Vec::new();
     for format in FORMATS.iter().filter(|format| ["f16", "f32"].contains(&format.name)) {
         // The smallest subnormal number is twice the largest that rounds to zero.
         let subnormal = format.log10_zero + std::f64::consts::LOG10_2;
-        for (what, at) in [("smallest normal", format.log10_normal), ("smallest subnormal", subnormal)] {
-            if low < at && at < high {
-                floors.push(Floor { label: format!("{} {what}", format.name), line: vec![(first, at), (last, at)] });
+        for (what, at) in [("normal", format.log10_normal), ("subnormal", subnormal)] {
+            if !(low < at && at < high) {
+                continue;
+            }
+            match groups.last_mut().filter(|group| group.iter().any(|line| line.2 - at < apart)) {
+                Some(group) => group.push((format.name, what, at)),
+                None => groups.push(vec![(format.name, what, at)]),
             }
         }
     }
+    let mut floors: Vec<Floor> = groups
+        .iter()
+        .map(|group| {
+            let mut names: Vec<&str> = group.iter().map(|line| line.0).collect();
+            let mut kinds: Vec<&str> = group.iter().map(|line| line.1).collect();
+            names.dedup();
+            kinds.sort_unstable();
+            kinds.dedup();
+            Floor {
+                label: format!("{} smallest {}", names.join(", "), kinds.join(", ")),
+                lines: group.iter().map(|line| vec![(ends[0], line.2), (ends[1], line.2)]).collect(),
+            }
+        })
+        .collect();
     let relative: Vec<(f64, f64)> = largest.iter().map(|(x, y, _)| (*x, y + F64_RANGE)).collect();
-    if relative.iter().any(|(_, y)| low < *y) {
-        floors.push(Floor { label: "all that f64 keeps".to_owned(), line: relative });
+    let visible: Vec<(f64, f64)> = relative.into_iter().filter(|(_, y)| low < *y && *y < high).collect();
+    if !visible.is_empty() {
+        floors.push(Floor { label: "below: f64 rounding".to_owned(), lines: vec![visible] });
     }
     floors
 }
@@ -117,31 +164,43 @@ pub(super) fn range_panel(
     let Some((low, high)) = theme::padded_span(values, 0.05, 2.6) else {
         return nothing(area, "all singular values are exactly zero");
     };
-    let axis = Axis::whole(1, depth.max(2));
-    let (first, last) = (axis.low(), axis.high());
+    let axis = Axis::few(1, depth.max(2));
+    let ends = [axis.low(), axis.high()];
     let mut chart = theme::chart(area, axis, Axis::log10(low, high), true)?;
     theme::mesh(&mut chart, Some("depth: factors in the product"), name)?;
-    let floors = floors(largest, first, last, low, high);
-    for floor in &floors {
-        let visible: Vec<(f64, f64)> = floor.line.iter().copied().filter(|(_, y)| *y > low && *y < high).collect();
-        theme::dashed(&mut chart, &visible, theme::SHADE)?;
+    let height = chart.plotting_area().dim_in_pixel().1.max(1);
+    let apart = (high - low) * f64::from(LABEL + 2 * GAP as u32) / f64::from(height);
+    let floors = floors(largest, ends, [low, high], apart);
+    for line in floors.iter().flat_map(|floor| &floor.lines) {
+        dashed(&mut chart, line, theme::SHADE)?;
     }
-    let ends = [(largest, theme::LIMIT), (smallest, theme::MEASUREMENT)];
-    for (end, colour) in ends {
+    // Where the rank is one they are the same: the larger points show around the smaller.
+    for (end, (_, colour, _), size) in [(largest, ENDS[0], 3), (smallest, ENDS[1], 2)] {
         band(&mut chart, end, colour)?;
         let line: Vec<(f64, f64)> = end.iter().map(|(x, y, _)| (*x, *y)).collect();
         chart.draw_series([PathElement::new(line.clone(), colour.stroke_width(theme::MEDIUM))])?;
-        let radius = if end.len() > 30 { theme::POINT / 3 } else { theme::POINT / 2 };
+        let radius = theme::POINT * size / if end.len() > 30 { 7 } else { 4 };
         chart.draw_series(line.into_iter().map(|at| Circle::new(at, radius, colour.filled())))?;
     }
     let curves: Vec<Vec<(f64, f64)>> =
         [largest, smallest].map(|end| end.iter().map(|(x, y, _)| (*x, *y)).collect()).into();
-    label(area, &chart, &floors, &curves)
+    label(area, &chart, &floors, &curves)?;
+    match smallest.last() {
+        Some((last, _, _)) if (*last as usize) < depth => {
+            let text = "exactly zero at the end";
+            let (x, y) = chart.plotting_area().get_pixel_range();
+            let origin = area.get_pixel_range();
+            let left = x.end - theme::text_width(text, theme::TEXT) - GAP - origin.0.start;
+            area.draw(&Text::new(text, (left, y.start + GAP - origin.1.start), theme::font(theme::TEXT)))?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the legend says about the ends of the spectrum.
 pub(super) const ENDS: [(Symbol, RGBColor, &str); 2] =
-    [(Symbol::Line, theme::LIMIT, "largest"), (Symbol::Line, theme::MEASUREMENT, "smallest nonzero")];
+    [(Symbol::Line, theme::LIMIT, "largest"), (Symbol::Line, RGBColor(204, 121, 167), "smallest nonzero")];
 
 /// A rectangle in drawing units.
 #[derive(Clone, Copy)]
@@ -169,6 +228,9 @@ impl Box2 {
 
 const LABEL: u32 = theme::TEXT * 4 / 5;
 
+/// Between a line and its name.
+const GAP: i32 = 3 * theme::UNIT as i32;
+
 /// Writes every floor's name at its line, where it meets neither data nor another name; where there is no such place, where it meets least.
 fn label(
     area: &Area<'_>,
@@ -182,13 +244,13 @@ fn label(
     let mut placed: Vec<Box2> = Vec::new();
     for floor in floors {
         let (width, height) = (theme::text_width(&floor.label, LABEL), LABEL as i32);
-        let gap = theme::UNIT as i32 * 2;
-        let line: Vec<(i32, i32)> = floor.line.iter().map(pixel).collect();
-        let room = plot_x.end - plot_x.start - width - 4 * gap;
+        let lines: Vec<Vec<(i32, i32)>> = floor.lines.iter().map(|line| line.iter().map(pixel).collect()).collect();
+        let room = plot_x.end - plot_x.start - width - 4 * GAP;
         let places = (0..=8).flat_map(|k| {
-            let left = plot_x.start + 2 * gap + room.max(0) * (8 - k) / 8;
-            let y = height_at(&line, left + width / 2);
-            [(left, y - gap - height), (left, y + gap)]
+            let left = plot_x.start + 2 * GAP + room.max(0) * (8 - k) / 8;
+            let heights = || lines.iter().flat_map(|line| [left, left + width].map(|x| height_at(line, x)));
+            let (above, below) = (heights().min().unwrap_or(0), heights().max().unwrap_or(0));
+            [(left, above - GAP - height), (left, below + GAP / 2)]
         });
         let cost = |place: &Box2| {
             let outside = place.top < plot_y.start || place.bottom > plot_y.end;
@@ -197,9 +259,9 @@ fn label(
                 .iter()
                 .map(|curve| curve.windows(2).filter(|w| place.crossed(pixel(&w[0]), pixel(&w[1]))).count().min(3))
                 .sum();
-            let lines =
-                floors.iter().filter(|other| other.line.windows(2).any(|w| place.crossed(pixel(&w[0]), pixel(&w[1]))));
-            100 * usize::from(outside) + 10 * names + 3 * data + lines.count()
+            let crosses = |line: &Vec<(f64, f64)>| line.windows(2).any(|w| place.crossed(pixel(&w[0]), pixel(&w[1])));
+            let crossed = floors.iter().flat_map(|other| &other.lines).filter(|line| crosses(line));
+            100 * usize::from(outside) + 10 * names + 3 * data + crossed.count()
         };
         let boxes = places.map(|(left, top)| Box2 { left, right: left + width, top, bottom: top + height });
         let Some(best) = boxes.min_by_key(cost) else { continue };

@@ -14,16 +14,18 @@ fn title(spectrum: &ChainSpectrum) -> String {
     let Some(largest) = finite.next() else {
         return format!("{factors}: the product is exactly zero");
     };
-    let span = largest - finite.next_back().unwrap_or(largest);
+    let smallest = finite.next_back();
+    let values = match (size, whole.rank()) {
+        (1, _) => "a single singular value".to_owned(),
+        (_, rank) if rank == size => format!("{size} singular values"),
+        (_, rank) => format!("rank {rank} of {size}"),
+    };
+    let span = smallest.map_or_else(String::new, |smallest| format!(" over {:.1} decades", largest - smallest));
     let lost = match whole.lost() {
-        0 => "f64 multiplied out loses none".to_owned(),
-        lost => format!("f64 multiplied out loses {lost} of {size}"),
+        0 => "none".to_owned(),
+        lost => lost.to_string(),
     };
-    let zeros = match size - whole.rank() {
-        0 => String::new(),
-        zeros => format!(" ({zeros} are exactly zero)"),
-    };
-    format!("{factors}: singular values over {span:.1} decades{zeros}; {lost}")
+    format!("{factors}: {values}{span}; multiplied out, f64 loses {lost}")
 }
 
 /// The SVG of a product: its spectrum by depth, and the ends of the spectrum against depth.
@@ -44,12 +46,12 @@ fn draw(spectrum: &ChainSpectrum) -> Result<String, DrawingError> {
         let (top, plots) = area.split_vertically(legend.height() * theme::UNIT);
         legend.draw(&top)?;
         let (left, right) = plots.split_horizontally(480 * theme::UNIT);
-        by_depth::spectrum_panel(&left, &curves, "singular value i")?;
+        by_depth::spectrum_panel(&left, &curves, "singular value")?;
         let end = |of: fn(&DepthRange) -> Option<f64>| -> End {
             spectrum.ranges.iter().filter_map(|range| Some((range.depth as f64, of(range)?, 0.0))).collect()
         };
         let (largest, smallest) = (end(|range| range.log10_largest), end(|range| range.log10_smallest));
-        by_depth::range_panel(&right, spectrum.whole().depth, &largest, &smallest, "singular values, the ends")
+        by_depth::range_panel(&right, spectrum.whole().depth, &largest, &smallest, "largest and smallest")
     })
 }
 
@@ -64,11 +66,16 @@ fn curve(depth: &DepthSpectrum) -> SpectrumCurve {
     let floor = points.iter().map(|point| point.1).fold(f64::INFINITY, f64::min) - FAR_BELOW;
     plain.retain(|point| point.1 > floor || points.is_empty());
     SpectrumCurve {
-        label: if depth.depth == 1 { "1 factor".to_owned() } else { format!("{} factors", depth.depth) },
+        label: label(depth),
         size: depth.log10_singular_values.len(),
         points: points.into_iter().map(|(x, y)| (x, y, 0.0)).collect(),
         plain,
     }
+}
+
+fn label(depth: &DepthSpectrum) -> String {
+    let factors = if depth.depth == 1 { "1 factor".to_owned() } else { format!("{} factors", depth.depth) };
+    if depth.rank() == 0 { format!("{factors}: all zero") } else { factors }
 }
 
 /// Decades.

@@ -11,6 +11,7 @@ mod chain;
 mod gradient_norms;
 mod html;
 mod lesson;
+mod product_spectrum;
 mod sections;
 mod spectra;
 mod theme;
@@ -121,6 +122,14 @@ pub const FIGURES: &[Figure] = &[
         caption: spectra::caption,
         applies: spectra::applies,
         draw: spectra::draw,
+    },
+    Figure {
+        name: "product_spectrum",
+        section: Section::Spectra,
+        title: product_spectrum::title,
+        caption: product_spectrum::caption,
+        applies: product_spectrum::applies,
+        draw: product_spectrum::draw,
     },
     Figure {
         name: "width",

@@ -7,6 +7,7 @@ mod chain_spectrum;
 mod density;
 mod depths;
 mod gains;
+mod jacobian;
 mod product_spectrum;
 mod progress;
 mod range;
@@ -18,6 +19,7 @@ use rayon::prelude::*;
 
 pub use chain_spectrum::{ChainSpectrum, DepthRange, DepthSpectrum, chain_spectrum};
 pub use density::{LayerDensity, pre_activation_densities};
+pub use jacobian::{JacobianError, jacobian_log10_singular_values};
 pub use product_spectrum::{ProductSpectrum, SingularValue, product_spectrum};
 pub use progress::{Progress, Silent};
 pub use range::DynamicRange;

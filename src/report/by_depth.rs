@@ -243,11 +243,16 @@ fn label(
     let (plot_x, plot_y) = chart.plotting_area().get_pixel_range();
     let mut placed: Vec<Box2> = Vec::new();
     for floor in floors {
-        let (width, height) = (theme::text_width(&floor.label, LABEL), LABEL as i32);
+        // The font comes out a fifth smaller than its size says, and a label has little room.
+        let size = LABEL * 4 / 5;
+        let (width, height) = (theme::text_width(&floor.label, size), size as i32);
         let lines: Vec<Vec<(i32, i32)>> = floor.lines.iter().map(|line| line.iter().map(pixel).collect()).collect();
-        let room = plot_x.end - plot_x.start - width - 4 * GAP;
+        // Where the line is.
+        let (start, end) = lines.iter().flatten().fold((i32::MAX, i32::MIN), |(a, b), at| (a.min(at.0), b.max(at.0)));
+        let start = start.max(plot_x.start + 2 * GAP);
+        let room = end.min(plot_x.end - 2 * GAP) - width - start;
         let places = (0..=8).flat_map(|k| {
-            let left = plot_x.start + 2 * GAP + room.max(0) * (8 - k) / 8;
+            let left = start + room.max(0) * (8 - k) / 8;
             let heights = || lines.iter().flat_map(|line| [left, left + width].map(|x| height_at(line, x)));
             let (above, below) = (heights().min().unwrap_or(0), heights().max().unwrap_or(0));
             [(left, above - GAP - height), (left, below + GAP / 2)]

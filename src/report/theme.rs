@@ -301,7 +301,10 @@ impl Axis {
 
     /// The same for a panel that is one of two: numbers of many digits stand far apart.
     pub fn few(first: usize, last: usize) -> Self {
-        Self::whole_with(first, last, if last >= 1000 { 4 } else { 10 })
+        let axis = Self::whole_with(first, last, if last >= 1000 { 4 } else { 10 });
+        // Half of the last number stands beyond the end.
+        let room = if last >= 1000 { 0.04 * (last - first) as f64 } else { 0.0 };
+        Self { high: axis.high + room, ..axis }
     }
 
     fn whole_with(first: usize, last: usize, most: usize) -> Self {

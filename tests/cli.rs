@@ -65,6 +65,10 @@ fn backprop_reproduces_pytorch_through_the_command_line() {
         assert!((got / expected - 1.0).abs() < 1e-12, "{got} not {expected}");
     };
     close(&got["loss"], &expected["loss"]);
+    // ln |det J| is the sum over layers of ln |det W| and the slopes' logarithms: here only that all 50 are there, and in order.
+    let jacobian: Vec<f64> = numbers(&got["jacobian_log10_singular_values"]).into_iter().flatten().collect();
+    assert_eq!((jacobian.len(), &got["jacobian_note"]), (50, &serde_json::Value::Null));
+    assert!(jacobian.is_sorted_by(|a, b| a >= b) && jacobian[0] < 0.0, "{jacobian:?}");
     let layers = got["layers"].as_array().expect("a list");
     assert_eq!(layers.len(), 10);
     for (index, layer) in layers.iter().enumerate() {
@@ -84,6 +88,196 @@ fn backprop_draws_inputs_and_takes_every_loss_and_format() {
         for precision in ["f64", "f32"] {
             let got = json(&["backprop", model, "--activation", "sigmoid", "--loss", loss, "--precision", precision]);
             assert!(got["layers"][0]["weight_grad_norm"].as_f64().expect("finite") > 0.0);
+        }
+    }
+}
+
+/// A list of numbers, `None` for `null`.
+fn numbers(value: &serde_json::Value) -> Vec<Option<f64>> {
+    value.as_array().expect("a list").iter().map(serde_json::Value::as_f64).collect()
+}
+
+/// Through linear layers the Jacobian is the product of the weights, whatever the input; with slopes that are zero it is zero, and where the
+/// pass overflows there is a reason instead.
+#[test]
+fn the_jacobian_of_backprop_is_that_of_the_first_sample() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("m.safetensors");
+    let file = path.to_str().expect("a text path");
+    let weights = [("0.weight", &[2, 2][..], &[2.0, 1.0, 0.0, 0.5][..]), ("1.weight", &[2, 2], &[1.0, -1.0, 1.0, 1.0])];
+    std::fs::write(&path, tensors(&weights)).expect("writable");
+    let chain = numbers(&json(&["chain", file])["log10_singular_values"]);
+    for precision in ["f64", "f32"] {
+        let got = json(&["backprop", file, "--activation", "linear", "--precision", precision]);
+        for (got, expected) in numbers(&got["jacobian_log10_singular_values"]).into_iter().zip(&chain) {
+            assert!((got.expect("regular") - expected.expect("regular")).abs() < 1e-14);
+        }
+    }
+    // Both units are off for every input: their biases are far below any pre-activation.
+    let dead = [weights[0], ("0.bias", &[2], &[-1e6, -1e6])];
+    std::fs::write(&path, tensors(&dead)).expect("writable");
+    let got = json(&["backprop", file, "--activation", "relu"]);
+    assert_eq!(numbers(&got["jacobian_log10_singular_values"]), [None, None]);
+    assert!(stdout(&gradspectra(&["backprop", file, "--activation", "relu"], here())).contains("exactly zero"));
+    let huge =
+        [("0.weight", &[1, 1][..], &[1e300][..]), ("1.weight", &[1, 1], &[1e300]), ("2.weight", &[1, 1], &[1.0])];
+    std::fs::write(&path, tensors(&huge)).expect("writable");
+    let output = gradspectra(&["backprop", file, "--activation", "tanh", "--loss", "sum", "--json"], here());
+    let got: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_fields(&got, &["jacobian_log10_singular_values", "jacobian_note"]);
+}
+
+#[test]
+fn chain_keeps_the_contract() {
+    let got = json(&["chain", "tests/data/lesson_pytorch.safetensors"]);
+    let fields = [
+        "log10_singular_values",
+        "rank",
+        "lyapunov_exponents",
+        "skipped",
+        "factors",
+        "rows",
+        "columns",
+        "conditioning",
+        "plain_log10_singular_values",
+        "lost",
+        "log10_spectral_radius",
+    ];
+    assert_fields(&got, &fields);
+    let skipped: Vec<String> = (0..10).map(|layer| format!("{layer}.0.bias")).collect();
+    assert_eq!(got["skipped"], serde_json::json!(skipped));
+    assert_eq!(got["factors"][9], serde_json::json!({"name": "9.0.weight", "shape": [50, 50]}));
+    assert_eq!((&got["rank"], &got["rows"], &got["columns"]), (&50.into(), &50.into(), &50.into()));
+    let values = numbers(&got["log10_singular_values"]);
+    for list in ["lyapunov_exponents", "conditioning", "plain_log10_singular_values"] {
+        assert_eq!(numbers(&got[list]).len(), values.len());
+    }
+    for (log10, exponent) in values.iter().zip(numbers(&got["lyapunov_exponents"])) {
+        let expected = log10.expect("regular") * std::f64::consts::LN_10 / 10.0;
+        assert!((exponent.expect("regular") - expected).abs() < 1e-12);
+    }
+}
+
+/// Upper and lower triangular factors in turn: the determinant of the product is that of their diagonals, 10^-120. The chain has it, the explicit
+/// product has lost it; names are in natural order, or the shapes would not chain; the files say what was printed.
+#[test]
+fn chain_keeps_what_an_explicit_product_loses() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let names: Vec<String> = (0..40).map(|index| format!("layers.{index}.weight")).collect();
+    let triangles = [[1.0, 0.7, 0.3, 0.0, 0.1, 0.9, 0.0, 0.0, 0.01], [1.0, 0.0, 0.0, 0.7, 0.1, 0.0, 0.3, 0.9, 0.01]];
+    let mut list: Vec<(&str, &[usize], &[f64])> = names
+        .iter()
+        .zip(triangles.iter().cycle())
+        .map(|(name, entries)| (name.as_str(), &[3, 3][..], &entries[..]))
+        .collect();
+    list.push(("layers.7.bias", &[3], &[0.0; 3]));
+    std::fs::write(directory.path().join("t.safetensors"), tensors(&list)).expect("writable");
+    let output = gradspectra(&["chain", "t.safetensors", "--out", "a/b", "--json"], directory.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut got: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let total = |list: &str| numbers(&got[list]).iter().map(|value| value.unwrap_or(-400.0)).sum::<f64>();
+    assert!((total("log10_singular_values") + 120.0).abs() < 1e-10, "{}", total("log10_singular_values"));
+    assert!((total("plain_log10_singular_values") + 120.0).abs() > 1.0);
+    assert_eq!((&got["rank"], &got["skipped"]), (&3.into(), &serde_json::json!(["layers.7.bias"])));
+    assert!(got["lost"].as_u64().expect("a count") >= 1);
+    let largest = got["log10_singular_values"][0].as_f64().expect("regular");
+    assert!(got["log10_spectral_radius"].as_f64().expect("square") <= largest + 1e-12);
+    let files = got.as_object_mut().expect("an object").remove("files").expect("with --out");
+    assert_eq!(files, serde_json::json!(["a/b/chain.svg", "a/b/chain.json"]));
+    let saved = std::fs::read_to_string(directory.path().join("a/b/chain.json")).expect("written");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&saved).expect("one JSON document"), got);
+    let figure = std::fs::read_to_string(directory.path().join("a/b/chain.svg")).expect("written");
+    assert!(figure.contains("40 factors") && figure.contains("multiplied out"), "the title says the finding");
+    let text = stdout(&gradspectra(&["chain", "t.safetensors"], directory.path()));
+    assert!(text.contains("rank 3 of 3") && text.contains("skipped, not matrices: layers.7.bias"), "{text}");
+}
+
+/// Factors in half and single precision are taken exactly; rows, columns and zeros are products like any other.
+#[test]
+fn chain_takes_every_format_and_shape() {
+    use safetensors::{Dtype, tensor::TensorView};
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let run = |bytes: &[u8]| {
+        let path = directory.path().join("c.safetensors");
+        std::fs::write(&path, bytes).expect("writable");
+        let out = directory.path().join("out");
+        let (path, out) = (path.to_str().expect("a text path"), out.to_str().expect("a text path"));
+        let text = gradspectra(&["chain", path], here());
+        assert!(text.status.success(), "{}", stderr(&text));
+        let got = json(&["chain", path, "--out", out]);
+        let figure = std::fs::read_to_string(directory.path().join("out/chain.svg")).expect("written");
+        assert!(!figure.contains("NaN") && !figure.contains(">inf"), "{figure}");
+        got
+    };
+    let bf16s: Vec<u8> = [3.0_f32, 0.0, 0.0, 0.5].iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect();
+    let f32s: Vec<u8> = [0.0_f32, 1e-40, 1e30, 0.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let view = |dtype, data| TensorView::new(dtype, vec![2, 2], data).expect("four values");
+    let views = [("1", view(Dtype::BF16, &bf16s)), ("2", view(Dtype::F32, &f32s))];
+    let got = run(&safetensors::serialize(views, None).expect("valid"));
+    let subnormal = f64::from(1e-40_f32);
+    let expected = [(3.0 * f64::from(1e30_f32)).log10(), (0.5 * subnormal).log10()];
+    for (got, expected) in numbers(&got["log10_singular_values"]).iter().zip(expected) {
+        assert!((got.expect("regular") - expected).abs() < 1e-13);
+    }
+    let row = run(&tensors(&[("0", &[1, 3], &[3.0, 0.0, 4.0]), ("1", &[4, 1], &[1.0, 1.0, 1.0, 1.0])]));
+    assert_eq!((&row["rank"], &row["rows"], &row["columns"]), (&1.into(), &4.into(), &3.into()));
+    let values = numbers(&row["log10_singular_values"]);
+    assert!((values[0].expect("10") - 1.0).abs() < 1e-14 && values[1..] == [None, None], "{values:?}");
+    assert_eq!(row["log10_spectral_radius"], serde_json::Value::Null);
+    let column = run(&tensors(&[("0", &[3, 1], &[3.0, 0.0, 4.0]), ("1", &[1, 3], &[3.0, 0.0, 4.0])]));
+    assert!((numbers(&column["log10_singular_values"])[0].expect("25") - 25f64.log10()).abs() < 1e-14);
+    let zero = run(&tensors(&[("0", &[2, 2], &[1.0; 4]), ("1", &[2, 2], &[0.0; 4]), ("2", &[3, 2], &[1.0; 6])]));
+    assert_eq!((&zero["rank"], &zero["lost"]), (&0.into(), &0.into()));
+    for list in ["log10_singular_values", "lyapunov_exponents", "conditioning", "plain_log10_singular_values"] {
+        assert_eq!(numbers(&zero[list]), [None, None], "{list}");
+    }
+    let one = run(&tensors(&[("w", &[1, 1], &[-0.1])]));
+    assert!((numbers(&one["log10_singular_values"])[0].expect("0.1") + 1.0).abs() < 1e-14);
+}
+
+/// A specification that asks for the product's spectrum alone, and one that asks for it among others.
+#[test]
+fn the_product_spectrum_is_measured_drawn_and_saved() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let ask = |quantities: &str| SMALL.replace("trials = 30", &format!("trials = 30\nquantities = [{quantities}]"));
+    let write = |name: &str, text: String| std::fs::write(directory.path().join(name), text).expect("writable");
+    write("only.toml", ask("\"Product_Spectrum\""));
+    write("both.toml", ask("\"gradient_norms\", \"product_spectrum\""));
+    write("small.toml", SMALL.to_owned());
+    let measure = |name: &str, threads: &str| -> serde_json::Value {
+        let output = gradspectra(&["measure", name, "--json", "--threads", threads], directory.path());
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    };
+    let only = measure("only.toml", "1");
+    assert_eq!(only["measurements"], serde_json::json!([]));
+    let depths: Vec<u64> = only["product_spectrum"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|spectrum| {
+            assert_fields(spectrum, &["depth", "log10_singular_values", "trials", "seed"]);
+            let values = spectrum["log10_singular_values"].as_array().expect("a list");
+            values.iter().for_each(|value| assert_fields(value, &["mean", "standard_error", "zeros"]));
+            assert_eq!(values.len(), 6);
+            spectrum["depth"].as_u64().expect("a count")
+        })
+        .collect();
+    assert_eq!(depths, [1, 2, 3]);
+    let both = measure("both.toml", "2");
+    assert_eq!(only["product_spectrum"], both["product_spectrum"], "whatever the threads and the other quantities");
+    assert_eq!(both["measurements"].as_array().expect("a list").len(), 3);
+    assert!(stdout(&gradspectra(&["measure", "only.toml"], directory.path())).contains("product_spectrum"));
+    assert!(measure("small.toml", "1")["product_spectrum"].is_null(), "only where it is asked for");
+    for name in ["only", "both"] {
+        let output = gradspectra(&["report", &format!("{name}.toml"), "--out", name], directory.path());
+        assert!(output.status.success(), "{name}: {}", stderr(&output));
+        assert!(directory.path().join(name).join("product_spectrum.svg").exists());
+        let again = gradspectra(&["report", &format!("{name}/data.json"), "--out", "again"], directory.path());
+        assert!(again.status.success(), "{name}: {}", stderr(&again));
+        let file = |place: &str, file: &str| std::fs::read(directory.path().join(place).join(file)).expect("written");
+        for kept in ["index.html", "data.json", "product_spectrum.svg"] {
+            assert!(file(name, kept) == file("again", kept), "{name}: another {kept} from the same data");
         }
     }
 }
@@ -147,7 +341,7 @@ fn activation_keeps_the_contract() {
 #[test]
 fn texts_for_people() {
     insta::assert_snapshot!("help", stdout(&gradspectra(&["--help"], here())));
-    for command in ["report", "predict", "measure", "verify", "backprop", "activation"] {
+    for command in ["report", "predict", "measure", "verify", "backprop", "chain", "activation"] {
         let help = gradspectra(&[command, "--help"], here());
         insta::assert_snapshot!(format!("help_{command}"), stdout(&help));
     }
@@ -236,6 +430,11 @@ fn bad_input_gets_one_clear_line() {
     write("bias.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0; 4]), ("0.bias", &[3], &[1.0; 3])]));
     write("empty.safetensors", &tensors(&[]));
     write("twice.safetensors", &tensors(&[("weight", &[2, 2], &[1.0; 4]), (".weight", &[3, 3], &[1.0; 9])]));
+    write("labels.safetensors", &integers());
+    write("hollow.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0; 4]), ("1.weight", &[0, 2], &[])]));
+    write("biases.safetensors", &tensors(&[("0.bias", &[2], &[1.0; 2])]));
+    write("nothing.safetensors", b"");
+    write("stack.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }");
     write("file", b"in the way");
     let edits = [
         ("widht.toml", "width = 6", "widht = 6"),
@@ -253,6 +452,8 @@ fn bad_input_gets_one_clear_line() {
         ("classes.toml", "\"random\"", "\"cross_entropy\"\n[data]\nkind = \"digits\""),
         ("trials.toml", "trials = 30", "trials = 1"),
         ("quantity.toml", "trials = 30", "quantities = [\"gradient_norm\"]"),
+        ("spectrum.toml", "trials = 30", "quantities = [\"product_spectrm\"]"),
+        ("none.toml", "trials = 30", "quantities = []"),
         ("precision.toml", "width = 6", "width = 6\nprecision = \"f8\""),
         ("data.toml", "[loss]", "[data]\npath = \"missing.safetensors\"\n[loss]"),
         ("digits.toml", "[loss]", "[data]\nkind = \"digits\"\n[loss]"),
@@ -274,7 +475,17 @@ fn bad_input_gets_one_clear_line() {
         let name: &'static str = Box::leak(format!("{file}.safetensors").into_boxed_str());
         cases.push([&["backprop", name], &sigmoid[..]].concat());
     }
+    for file in
+        ["truncated", "lying", "nan", "unchained", "conv", "labels", "hollow", "biases", "empty", "nothing", "missing"]
+    {
+        cases.push(vec!["chain", Box::leak(format!("{file}.safetensors").into_boxed_str())]);
+    }
     cases.extend([
+        vec!["chain", "stack.npy"],
+        vec!["chain", "."],
+        vec!["chain", "/dev/null"],
+        vec!["chain"],
+        vec!["chain", model, "--out", "file/below"],
         vec!["predict", "leson"],
         vec!["predict", "missing.toml"],
         vec!["predict", "."],
@@ -357,6 +568,13 @@ fn tensors(list: &[(&str, &[usize], &[f64])]) -> Vec<u8> {
         (*name, TensorView::new(Dtype::F64, shape.to_vec(), bytes).expect("the shape fits the values"))
     });
     safetensors::serialize(views, None).expect("valid")
+}
+
+/// A safetensors file with a matrix of whole numbers.
+fn integers() -> Vec<u8> {
+    use safetensors::{Dtype, tensor::TensorView};
+    let view = TensorView::new(Dtype::I64, vec![1, 2], &[0; 16]).expect("two values");
+    safetensors::serialize([("y", view)], None).expect("valid")
 }
 
 /// Waits until the process catches SIGINT, however busy the machine is.

@@ -36,7 +36,8 @@ fn at<'a>(document: &'a mut Value, way: &[String]) -> &'a mut Value {
 fn edited_studies_are_drawn_or_refused() {
     let text = "name = \"small\"\n[network]\ninput = 6\ndepth = 4\nwidth = 6\nactivation = \"tanh\"\nweights = { sigma_w = 0.5 }\n\
                 [data]\nbatch = 2\n[loss]\nkind = \"random\"\n[measure]\ntrials = 6";
-    let spec = Spec::parse(text, Path::new("small.toml")).expect("valid");
+    let mut spec = Spec::parse(text, Path::new("small.toml")).expect("valid");
+    spec.measure.product_spectrum = true;
     let saved = Study::run(&spec, &Silent).expect("small").to_json();
     let document: Value = serde_json::from_str(&saved).expect("JSON");
     let mut ways = Vec::new();
@@ -59,7 +60,12 @@ fn edited_studies_are_drawn_or_refused() {
             try_it(&edited);
         }
     }
-    for way in [["spectra", "spectra", "norms"], ["spectra", "spectra", "depths"], ["action", "candidates", ""]] {
+    for way in [
+        ["spectra", "spectra", "norms"],
+        ["spectra", "spectra", "depths"],
+        ["action", "candidates", ""],
+        ["product_spectrum", "0", "log10_singular_values"],
+    ] {
         let way: Vec<String> = way.iter().filter(|key| !key.is_empty()).map(|key| (*key).to_owned()).collect();
         let mut edited = document.clone();
         *at(&mut edited, &way) = Value::Array(Vec::new());

@@ -15,7 +15,7 @@ use crate::activation::{self, Linear};
 use crate::data::{given_inputs, given_labels, given_named};
 use crate::ensemble::{Ensemble, Gaussian};
 use crate::linalg::{Real, ln_norm, singular_values};
-use crate::measure::{MEMORY_LIMIT, UnitShares};
+use crate::measure::{MEMORY_LIMIT, UnitShares, jacobian_log10_singular_values};
 use crate::network::{BoundLoss, Hooks, Layers, Network, Parameter, load_state_dict};
 use crate::spec::{Loss, Precision};
 use crate::stats::Stream;
@@ -68,6 +68,10 @@ pub(super) struct Arguments {
 struct Document {
     loss: f64,
     layers: Vec<Layer>,
+    /// Of the input-output Jacobian at the first sample, descending; `null` for an exact zero.
+    jacobian_log10_singular_values: Option<Vec<Option<f64>>>,
+    /// Why there are none.
+    jacobian_note: Option<String>,
 }
 
 /// One layer. JSON has no NaN and no infinity: norms that overflowed are `null`.
@@ -226,10 +230,12 @@ fn backprop<T: Real>(network: &Network<T>, inputs: &DMatrix<T>, loss: &BoundLoss
         .collect::<Result<Vec<Layer>, Failure>>()?;
     let mut shares = vec![UnitShares::UNKNOWN; network.depth()];
     let mut norms = vec![[f64::NAN; 2]; network.depth()];
+    let mut slopes = vec![Vec::new(); network.depth()];
     let mut hooks = Hooks::new();
     hooks.on_forward(Layers::All, |event| {
         let phi = &network.blocks()[event.layer - 1].activation;
         shares[event.layer - 1] = UnitShares::of(event.slope, phi.derivative_bounds().sup_abs);
+        slopes[event.layer - 1] = event.slope.column(0).iter().map(|slope: &T| slope.to_f64()).collect();
         Ok(())
     });
     hooks.on_parameter_gradient(Layers::All, |event| {
@@ -248,7 +254,11 @@ fn backprop<T: Real>(network: &Network<T>, inputs: &DMatrix<T>, loss: &BoundLoss
         layer.log10_weight_grad_norm = norms[index][0] / std::f64::consts::LN_10;
         layer.bias_grad_norm = network.blocks()[index].bias.as_ref().map(|_| norms[index][1].exp());
     }
-    Ok(Document { loss: loss.value, layers })
+    let (jacobian, note) = match jacobian_log10_singular_values(network, &slopes) {
+        Ok(values) => (Some(values), None),
+        Err(reason) => (None, Some(reason.to_string())),
+    };
+    Ok(Document { loss: loss.value, layers, jacobian_log10_singular_values: jacobian, jacobian_note: note })
 }
 
 fn text(document: &Document) -> String {
@@ -279,5 +289,25 @@ fn text(document: &Document) -> String {
             writeln!(text, "\nfirst layer / last layer: no ratio, a gradient is exactly zero or has overflowed")
         };
     }
+    text.push_str(&jacobian_line(document));
     text
+}
+
+fn jacobian_line(document: &Document) -> String {
+    let values = match (&document.jacobian_log10_singular_values, &document.jacobian_note) {
+        (Some(values), _) => values,
+        (None, note) => {
+            return format!("Jacobian at the first sample: {}\n", note.as_deref().unwrap_or("not computed"));
+        }
+    };
+    let mut nonzero = values.iter().flatten();
+    let Some(largest) = nonzero.next() else {
+        return "Jacobian at the first sample: exactly zero\n".to_owned();
+    };
+    let smallest = nonzero.next_back().unwrap_or(largest);
+    let rank = values.iter().flatten().count();
+    format!(
+        "Jacobian at the first sample: singular values 10^{smallest:.2} to 10^{largest:.2}, rank {rank} of {}\n",
+        values.len()
+    )
 }

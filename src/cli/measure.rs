@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::SpecArguments;
 use super::console::Console;
 use super::failure::Failure;
-use crate::measure::{DynamicRange, Measurement, Measurements, measure};
+use crate::measure::{DynamicRange, Measurement, Measurements, ProductSpectrum, measure, product_spectrum};
 use crate::spec::{Gain, Quantity, Spec};
 use crate::stats::Estimate;
 
@@ -28,18 +28,23 @@ struct Document<'a> {
     measurements: &'a [Measurement],
     gains: &'a [Gain<Estimate>],
     ranges: &'a [DynamicRange],
+    /// Where the specification asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_spectrum: Option<&'a [ProductSpectrum]>,
 }
 
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
     let spec = arguments.spec.load()?;
     let measured = measure(&spec, "study", console)?;
+    let spectra = if spec.measure.product_spectrum { Some(product_spectrum(&spec, console)?) } else { None };
     let document = Document {
         name: &spec.name,
         measurements: &measured.measurements,
         gains: &measured.gains,
         ranges: &measured.ranges,
+        product_spectrum: spectra.as_deref(),
     };
-    console.result(&document, || text(&spec, &measured))?;
+    console.result(&document, || text(&spec, &measured) + &spectra_table(spectra.as_deref().unwrap_or_default()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,6 +89,34 @@ fn text(spec: &Spec, measured: &Measurements) -> String {
     }
     if !measured.gains.is_empty() {
         text.push_str(&gain_table(measured.gains.iter().map(|gain| gain.map(|part| part.value))));
+    }
+    text
+}
+
+/// Largest, median and smallest singular value of the product of the weights, by depth.
+fn spectra_table(spectra: &[ProductSpectrum]) -> String {
+    let mut text = String::new();
+    if spectra.is_empty() {
+        return text;
+    }
+    let _ = write!(text, "\nproduct_spectrum: log10 of the singular values of W_l ... W_1, mean over networks\n");
+    let _ = writeln!(text, "{:>7}  {:<9} {:>6} {:>12} {:>10} {:>8}", "depth", "", "i", "mean log10", "s.e.", "zeros");
+    for spectrum in spectra {
+        let Some(last) = spectrum.log10_singular_values.len().checked_sub(1) else { continue };
+        let mut shown = vec![("largest", 0), ("median", last / 2), ("smallest", last)];
+        shown.dedup_by_key(|(_, index)| *index);
+        for (name, index) in shown {
+            let value = spectrum.log10_singular_values[index];
+            let mean = value.mean.map_or_else(dash, |mean| format!("{mean:.4}"));
+            let error = value.standard_error.map_or_else(dash, |error| format!("{error:.1e}"));
+            let _ = writeln!(
+                text,
+                "{:>7}  {name:<9} {:>6} {mean:>12} {error:>10} {:>8}",
+                spectrum.depth,
+                index + 1,
+                value.zeros
+            );
+        }
     }
     text
 }

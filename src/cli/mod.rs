@@ -5,6 +5,7 @@
 
 mod activation;
 mod backprop;
+mod chain;
 mod console;
 mod failure;
 mod files;
@@ -55,6 +56,7 @@ Examples:
   gradspectra predict lesson            what theory says, without drawing a network
   gradspectra backprop model.safetensors --activation tanh
                                         one backward pass through your own weights
+  gradspectra chain model.safetensors   all singular values of the product of its matrices
   gradspectra verify                    every claim of the project, with its controls
 
 A first specification of your own:
@@ -78,6 +80,7 @@ enum Command {
     Measure(measure::Arguments),
     Verify(verify::Arguments),
     Backprop(backprop::Arguments),
+    Chain(chain::Arguments),
     Activation(activation::Arguments),
 }
 
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Measure(arguments) => measure::run(&arguments, &console),
         Command::Verify(arguments) => verify::run(&arguments, &console),
         Command::Backprop(arguments) => backprop::run(&arguments, &console),
+        Command::Chain(arguments) => chain::run(&arguments, &console),
         Command::Activation(arguments) => activation::run(&arguments, &console),
     };
     match outcome {

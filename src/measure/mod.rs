@@ -1,10 +1,14 @@
 //! Measurements of a specification: independent networks are drawn, run forward and backward, and observed by hooks.
 //!
 //! [`measure`] gives every quantity of every layer with its standard error; [`pre_activation_densities`] the distribution
-//! of the pre-activations. Trials run in parallel and are reduced in their order: the same numbers for any thread count.
+//! of the pre-activations, [`product_spectrum`] the singular values of the weights' product. Trials run in parallel and are reduced in their order: the same numbers for any thread count.
 
+mod chain_spectrum;
 mod density;
+mod depths;
 mod gains;
+mod jacobian;
+mod product_spectrum;
 mod progress;
 mod range;
 mod result;
@@ -13,7 +17,10 @@ mod trial;
 
 use rayon::prelude::*;
 
+pub use chain_spectrum::{ChainSpectrum, DepthRange, DepthSpectrum, chain_spectrum};
 pub use density::{LayerDensity, pre_activation_densities};
+pub use jacobian::{JacobianError, jacobian_log10_singular_values};
+pub use product_spectrum::{ProductSpectrum, SingularValue, product_spectrum};
 pub use progress::{Progress, Silent};
 pub use range::DynamicRange;
 pub use result::{Measurement, Measurements};
@@ -54,7 +61,7 @@ pub enum MeasureError {
     },
 }
 
-/// Measures the quantities of a specification over its independent trials.
+/// Measures the quantities of a specification over its independent trials; its product spectrum is [`product_spectrum`]'s.
 ///
 /// `experiment` names the random streams: two measurements of one seed under different names are independent.
 ///
@@ -74,6 +81,9 @@ pub enum MeasureError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn measure(spec: &Spec, experiment: &str, progress: &dyn Progress) -> Result<Measurements, MeasureError> {
+    if spec.measure.quantities.is_empty() {
+        return Ok(Measurements::default());
+    }
     let records = run_trials(spec, experiment, progress)?;
     let mut measurements = Vec::new();
     for &quantity in &spec.measure.quantities {

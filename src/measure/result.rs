@@ -76,7 +76,7 @@ impl Measurement {
 }
 
 /// All measurements of a specification.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measurements {
     /// By quantity, then by layer.
     pub measurements: Vec<Measurement>,

@@ -4,10 +4,13 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::chain_spectrum::log10;
+use super::depths::shown_depths;
+use super::jacobian::{operations, sloped};
 use super::{MeasureError, Progress};
 use crate::linalg::{Chain, ScaledProduct, single_threaded_blas, singular_values};
 use crate::network::{Hooks, Layers, Network, draw_inputs};
-use crate::spec::{BlockSpec, Spec};
+use crate::spec::Spec;
 use crate::stats::{Estimate, Stream};
 
 /// Spectra of independent networks, by depth.
@@ -89,19 +92,15 @@ struct Sample {
 pub fn spectra(spec: &Spec, progress: &dyn Progress) -> Result<Option<Spectra>, MeasureError> {
     let depth = spec.network.blocks.len();
     // Products with all n_0 columns, their decompositions layer by layer, and the spectra of the shown ones.
-    let inputs = spec.network.input as f64;
-    let step = |block: &BlockSpec| {
-        let (n, m) = (block.fan_in as f64, block.fan_out as f64);
-        n * m * (2.0 * inputs + 20.0 * n.min(m))
-    };
-    let widest = spec.network.blocks.iter().map(|block| block.fan_out as f64).fold(inputs, f64::max);
-    let cost = 2.0 * spec.network.blocks.iter().map(step).sum::<f64>() + 4.0 * 2.0 * 30.0 * widest.powi(3);
+    let inputs = spec.network.input;
+    let shapes = spec.network.blocks.iter().map(|block| (block.fan_out, block.fan_in));
+    let widest = spec.network.blocks.iter().map(|block| block.fan_out).fold(inputs, usize::max) as f64;
+    let cost = 2.0 * operations(inputs, shapes) + 4.0 * 2.0 * 30.0 * widest.powi(3);
     if cost > LONGEST {
         return Ok(None);
     }
     let networks = (BUDGET / cost).clamp(1.0, MOST_NETWORKS as f64) as usize;
-    let mut shown = vec![1, depth.div_ceil(5), depth.div_ceil(2), depth];
-    shown.dedup();
+    let shown = shown_depths(depth);
     let _guard = single_threaded_blas();
     let stream = Stream::new(spec.seed, "spectra");
     progress.begin("spectra", networks as u64);
@@ -131,9 +130,6 @@ pub fn spectra(spec: &Spec, progress: &dyn Progress) -> Result<Option<Spectra>, 
             log10_derivative_sup: spec.network.blocks[index].activation.derivative_bounds().sup_abs.log10(),
         }
     });
-    let log10 = |lns: &[f64]| -> Vec<Option<f64>> {
-        lns.iter().map(|ln| ln.is_finite().then_some(ln / std::f64::consts::LN_10)).collect()
-    };
     let whole = &samples[0].depths[shown.len() - 1][1].0;
     let (chain, plain) = (log10(whole), log10(&samples[0].plain));
     Ok(Some(Spectra { networks, depths: depths.collect(), norms: norms.collect(), chain, plain }))
@@ -155,10 +151,7 @@ fn sample(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Sample, Measur
     let mut products = [ScaledProduct::new(columns), ScaledProduct::new(columns)];
     let mut sample = Sample { depths: Vec::new(), norms: Vec::new(), plain: Vec::new() };
     for (index, (block, slopes)) in network.blocks().iter().zip(&slopes).enumerate() {
-        let mut sloped = block.weight.clone();
-        for (mut row, slope) in sloped.row_iter_mut().zip(slopes) {
-            row *= *slope;
-        }
+        let sloped = sloped(block.weight.clone(), slopes);
         let norm = singular_values(block.weight.clone())?;
         sample.norms.push(norm.first().map_or(f64::NEG_INFINITY, |largest| largest.ln()));
         for ((chain, product), factor) in chains.iter_mut().zip(&mut products).zip([&block.weight, &sloped]) {

@@ -1,4 +1,8 @@
-//! Names that people type: comparison without case and underscores, and the nearest known name to a mistyped one.
+//! Names that people type: comparison without case and underscores, the nearest known name to a mistyped one, natural order.
+
+mod natural_order;
+
+pub use natural_order::NaturalOrder;
 
 /// The name in the form in which names are compared: lower case, without underscores, hyphens and blanks.
 pub fn canonical(name: &str) -> String {

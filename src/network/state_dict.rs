@@ -1,6 +1,5 @@
 //! Networks from PyTorch state dicts.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::{Block, Network, NetworkError};
 use crate::activation::Activation;
+use crate::names::NaturalOrder;
 use crate::tensor_file::{Tensor, TensorFileError, read_safetensors};
 
 /// Why a file is not a chain of dense layers. Every message names the file.
@@ -82,60 +82,4 @@ pub fn load_state_dict(file: &Path, activation: &Arc<dyn Activation>) -> Result<
         blocks.push(Block { name, weight, bias, activation: Arc::clone(activation) });
     }
     Network::new(blocks).map_err(|source| StateDictError::Network { file: file.to_owned(), source })
-}
-
-/// A name that sorts by its numbers: `layer.2` before `layer.10`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct NaturalOrder(String);
-
-impl NaturalOrder {
-    /// Alternating text and digit runs; digits without leading zeros compare by length first.
-    fn parts(&self) -> Vec<(&str, bool)> {
-        let mut parts = Vec::new();
-        let mut rest = self.0.as_str();
-        while let Some(first) = rest.chars().next() {
-            let digits = first.is_ascii_digit();
-            let end = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
-            parts.push((&rest[..end], digits));
-            rest = &rest[end..];
-        }
-        parts
-    }
-}
-
-impl Ord for NaturalOrder {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let (left, right) = (self.parts(), other.parts());
-        for ((a, a_digits), (b, b_digits)) in left.iter().zip(&right) {
-            let order = if *a_digits && *b_digits {
-                let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
-                a.len().cmp(&b.len()).then(a.cmp(b))
-            } else {
-                a.cmp(b)
-            };
-            if order != Ordering::Equal {
-                return order;
-            }
-        }
-        // `a.01` and `a.1` are different names.
-        left.len().cmp(&right.len()).then_with(|| self.0.cmp(&other.0))
-    }
-}
-
-impl PartialOrd for NaturalOrder {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_sort_by_their_numbers() {
-        let mut names = ["10", "2", "a.10.b", "a.9.b", "", "a.09.b"].map(|name| NaturalOrder(name.to_owned()));
-        names.sort();
-        assert_eq!(names.map(|name| name.0), ["", "2", "10", "a.09.b", "a.9.b", "a.10.b"]);
-    }
 }

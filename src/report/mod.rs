@@ -1,13 +1,17 @@
-//! Reports: figures of a study as SVG, and the page around them. Everything is drawn from the study alone.
+//! Reports: figures of a study as SVG, and the page around them. Everything is drawn from the study alone; [`chain_figure`] from the
+//! spectrum of a product.
 //!
 //! [`FIGURES`] is the registry: a new figure is one file and one line there; page, files and tests follow.
 
 mod action;
 mod activation;
+mod by_depth;
 mod causes;
+mod chain;
 mod gradient_norms;
 mod html;
 mod lesson;
+mod product_spectrum;
 mod sections;
 mod spectra;
 mod theme;
@@ -18,6 +22,7 @@ mod worst_case;
 
 use crate::study::Study;
 
+pub use chain::chain_figure;
 pub use html::page;
 pub use words::finding;
 
@@ -117,6 +122,14 @@ pub const FIGURES: &[Figure] = &[
         caption: spectra::caption,
         applies: spectra::applies,
         draw: spectra::draw,
+    },
+    Figure {
+        name: "product_spectrum",
+        section: Section::Spectra,
+        title: product_spectrum::title,
+        caption: product_spectrum::caption,
+        applies: product_spectrum::applies,
+        draw: product_spectrum::draw,
     },
     Figure {
         name: "width",

@@ -19,9 +19,6 @@ fn spectra(study: &Study) -> Option<&Spectra> {
     }
 }
 
-/// From light to dark with depth; luminance carries the order.
-const COLOURS: [RGBColor; 4] = [RGBColor(230, 159, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 0, 0)];
-
 pub(super) fn title(study: &Study) -> String {
     let span = spectra(study).and_then(|spectra| {
         let last = &spectra.depths.last()?.jacobian.log10_singular_values;
@@ -72,7 +69,7 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
         .map(|depth| if depth.depth == 1 { "1 layer".to_owned() } else { format!("{} layers", depth.depth) })
         .collect();
     let mut entries: Vec<(Symbol, RGBColor, &str)> =
-        labels.iter().zip(COLOURS).map(|(label, colour)| (Symbol::Point, colour, label.as_str())).collect();
+        labels.iter().zip(theme::DEPTHS).map(|(label, colour)| (Symbol::Point, colour, label.as_str())).collect();
     entries.push((Symbol::Thin, theme::SHADE, "eigenvalues"));
     let plain_shown = lost(spectra) > 0;
     if plain_shown {
@@ -109,7 +106,7 @@ fn panel(area: &Area<'_>, spectra: &[&MeanSpectrum], plain: &[f64], name: &str) 
     let indexed = |values: &[f64]| values.iter().enumerate().map(|(i, y)| ((i + 1) as f64, *y)).collect::<Vec<_>>();
     theme::dashed(&mut chart, &indexed(plain), theme::SHADE)?;
     let radius = if size > 120 { theme::POINT / 4 } else { theme::POINT / 2 };
-    for (spectrum, colour) in spectra.iter().zip(COLOURS.iter().cycle()) {
+    for (spectrum, colour) in spectra.iter().zip(theme::DEPTHS.iter().cycle()) {
         let eigenvalues = indexed(&spectrum.log10_eigenvalue_moduli);
         chart.draw_series([PathElement::new(eigenvalues, colour.mix(0.7).stroke_width(theme::THIN))])?;
         let points = indexed(&spectrum.log10_singular_values);

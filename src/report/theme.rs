@@ -14,6 +14,10 @@ pub(super) const REFERENCE: RGBColor = RGBColor(0, 0, 0);
 pub(super) const LIMIT: RGBColor = RGBColor(0, 158, 115);
 pub(super) const SHADE: RGBColor = RGBColor(150, 150, 150);
 
+/// Depths of a product, from light to dark; luminance carries the order.
+pub(super) const DEPTHS: [RGBColor; 4] =
+    [RGBColor(230, 159, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 0, 0)];
+
 /// The colour of a layer where several are in one figure: the first, one in the middle, the last.
 pub(super) fn layer_colour(layer: usize, depth: usize) -> RGBColor {
     match layer {
@@ -160,7 +164,7 @@ impl<'a> Legend<'a> {
 }
 
 /// A generous estimate: without a font at hand, SVG text can only be estimated.
-fn text_width(text: &str, size: u32) -> i32 {
+pub(super) fn text_width(text: &str, size: u32) -> i32 {
     (text.chars().count() as f64 * f64::from(size) * 0.54) as i32
 }
 
@@ -237,7 +241,11 @@ impl Axis {
         if span > 2.5 {
             // As far as whole decades can be told apart.
             let span = span.min(1e12);
-            let step = (span / 8.0).ceil().max(1.0) as i64;
+            // 1, 2 or 5 times a power of ten.
+            let rough = (span / 8.0).ceil().max(1.0);
+            let power = 10f64.powf(rough.log10().floor());
+            let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= rough);
+            let step = step.unwrap_or(rough) as i64;
             let mut decade = (low.ceil() as i64).div_euclid(step) * step;
             while decade as f64 <= high && ticks.len() < 20 {
                 if decade as f64 >= low {
@@ -288,7 +296,19 @@ impl Axis {
 
     /// An axis over whole numbers `first..=last`, with half a unit of room.
     pub fn whole(first: usize, last: usize) -> Self {
-        let rough = (last - first) / 12 + 1;
+        Self::whole_with(first, last, 12)
+    }
+
+    /// The same for a panel that is one of two: numbers of many digits stand far apart.
+    pub fn few(first: usize, last: usize) -> Self {
+        let axis = Self::whole_with(first, last, if last >= 1000 { 4 } else { 10 });
+        // Half of the last number stands beyond the end.
+        let room = if last >= 1000 { 0.04 * (last - first) as f64 } else { 0.0 };
+        Self { high: axis.high + room, ..axis }
+    }
+
+    fn whole_with(first: usize, last: usize, most: usize) -> Self {
+        let rough = (last - first) / most + 1;
         let steps = (0..).flat_map(|power| [1, 2, 5].map(|digit| digit * 10usize.pow(power)));
         let step = steps.into_iter().find(|step| *step >= rough).unwrap_or(rough);
         let multiples = (first.div_ceil(step) * step..=last).step_by(step);
@@ -387,6 +407,7 @@ mod tests {
         assert_eq!(labels(&Axis::log10(0.1, 1.4)), ["2", "5", "10", "20"]);
         assert!(Axis::log10(-1e5, 3.0).ticks.len() <= 10);
         assert_eq!(labels(&Axis::log10(-1e5, 3.0)).last(), Some(&"10\u{2070}"));
+        assert_eq!(labels(&Axis::log10(-45.0, 1.0))[0], "10\u{207b}\u{2074}\u{2070}");
         assert!(Axis::log10(0.300, 0.302).ticks.len() >= 2);
     }
 

@@ -164,8 +164,10 @@ impl Loss {
 /// What is measured, and how often.
 #[derive(Debug, Clone)]
 pub struct MeasureSpec {
-    /// The quantities.
+    /// The quantities of every layer; may be empty where the product spectrum alone is asked for.
     pub quantities: Vec<Quantity>,
+    /// Whether the spectrum of the product of the weights is measured: no quantity of a layer, and costly, so only where it is asked for.
+    pub product_spectrum: bool,
     /// Independent networks drawn.
     pub trials: usize,
 }

@@ -50,7 +50,7 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
     };
     let measure = match root.get("measure") {
         Some(value) => measure(&value.table()?)?,
-        None => MeasureSpec { quantities: Quantity::ALL.to_vec(), trials: 200 },
+        None => MeasureSpec { quantities: Quantity::ALL.to_vec(), product_spectrum: false, trials: 200 },
     };
     Ok(Spec { name, seed, network, data, loss, measure })
 }
@@ -337,8 +337,12 @@ fn loss(table: &Table<'_>, network: &NetworkSpec, data: &DataSpec) -> Result<Los
     Ok(loss)
 }
 
+/// Among the quantities of a specification the one that belongs to no layer.
+const PRODUCT_SPECTRUM: &str = "product_spectrum";
+
 fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {
     table.only(&["quantities", "trials"])?;
+    let mut product_spectrum = false;
     let quantities = match table.get("quantities") {
         None => Quantity::ALL.to_vec(),
         Some(list) => {
@@ -346,13 +350,20 @@ fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {
             for value in list.array()? {
                 let given = value.string()?;
                 let wanted = names::canonical(given);
+                if wanted == names::canonical(PRODUCT_SPECTRUM) {
+                    product_spectrum = true;
+                    continue;
+                }
                 let quantity = Quantity::ALL.into_iter().find(|quantity| names::canonical(quantity.name()) == wanted);
                 quantities.push(quantity.ok_or_else(|| {
-                    let suggestion = names::suggestion(given, Quantity::ALL.map(Quantity::name));
+                    let suggestion = names::suggestion(
+                        given,
+                        Quantity::ALL.map(Quantity::name).into_iter().chain([PRODUCT_SPECTRUM]),
+                    );
                     value.wrong(format!("holds the unknown quantity \"{given}\": {suggestion}"))
                 })?);
             }
-            if quantities.is_empty() {
+            if quantities.is_empty() && !product_spectrum {
                 return Err(list.wrong("is empty; leave it out to measure everything"));
             }
             quantities.sort_unstable();
@@ -362,5 +373,5 @@ fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {
     };
     // A standard error needs two trials.
     let trials = table.get("trials").map_or(Ok(200), |value| value.integer(2, MAX_TRIALS))? as usize;
-    Ok(MeasureSpec { quantities, trials })
+    Ok(MeasureSpec { quantities, product_spectrum, trials })
 }

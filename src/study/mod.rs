@@ -16,8 +16,8 @@ pub use variants::{Range, Variant, VariantLayer};
 use crate::claims::{ClaimError, LayerVerdict, ProfileVerdict, judge_measured};
 use crate::linalg::{LinalgError, blas_core};
 use crate::measure::{
-    LayerDensity, MeasureError, Measurement, Measurements, Progress, Spectra, measure, pre_activation_densities,
-    spectra,
+    LayerDensity, MeasureError, Measurement, Measurements, ProductSpectrum, Progress, Spectra, measure,
+    pre_activation_densities, product_spectrum, spectra,
 };
 use crate::predict::{Predictions, gains, log10_spectral_norm, predict};
 use crate::spec::{Gain, LayerDescription, Loss, Precision, Quantity, Spec};
@@ -78,6 +78,9 @@ pub struct Study {
     pub log10_spectral_norms: Vec<f64>,
     /// Spectra by depth, or why there are none.
     pub spectra: SpectraOrReason,
+    /// Singular values of the product of the weights by depth; empty where the specification does not ask for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub product_spectrum: Vec<ProductSpectrum>,
     /// What one change would do.
     pub action: Action,
     /// The lesson's variants; empty for any other network.
@@ -180,6 +183,8 @@ impl Study {
             }
             Err(error) => SpectraOrReason::Withheld(format!("a network could not be decomposed: {error}")),
         };
+        let product_spectrum =
+            if spec.measure.product_spectrum { product_spectrum(spec, progress)? } else { Vec::new() };
         let gains = gains(spec, &predictions);
         let action = Action::find(spec, &predictions, &measurements, progress)?;
         let reference = reference::of(spec);
@@ -204,6 +209,7 @@ impl Study {
             gains,
             log10_spectral_norms: spec.network.blocks.iter().map(log10_spectral_norm).collect(),
             spectra,
+            product_spectrum,
             action,
             variants,
             reference,
@@ -256,6 +262,10 @@ impl Study {
         {
             return Err("its spectra do not belong to its layers");
         }
+        let depths = || self.product_spectrum.iter().map(|spectrum| spectrum.depth);
+        if !(depths().all(|depth| (1..=self.depth()).contains(&depth)) && depths().is_sorted_by(|a, b| a < b)) {
+            return Err("its product spectrum does not belong to its layers");
+        }
         if self.log10_spectral_norms.len() != self.layers.len() {
             return Err("its spectral norms do not belong to its layers");
         }
@@ -264,7 +274,11 @@ impl Study {
             self.gains.iter().map(|gain| gain.layer).chain(self.measurements.gains.iter().map(|gain| gain.layer));
         let lost = self.variants.iter().flat_map(|variant| &variant.layers);
         let lost = lost.flat_map(|l| [l.zeros, l.infinite, l.nan, l.forward_infinite, l.forward_nan]);
+        let products = self.product_spectrum.iter().flat_map(|spectrum| {
+            spectrum.log10_singular_values.iter().map(|value| value.zeros).chain([spectrum.trials])
+        });
         let others = self.variants.iter().map(|variant| variant.trials).chain([self.trials, self.batch]);
+        let others = others.chain(products);
         if counts.chain(steps).chain(lost).chain(others).any(|count| count > LARGEST_COUNT) {
             return Err("a count is beyond anything that can be drawn");
         }
@@ -331,6 +345,8 @@ impl Study {
                 lists.chain(norms).chain(spectra.chain.iter().copied()).chain(spectra.plain.iter().copied()).collect()
             }
         };
+        let values = self.product_spectrum.iter().flat_map(|spectrum| &spectrum.log10_singular_values);
+        let spectra = spectra.into_iter().chain(values.flat_map(|value| [value.mean, value.standard_error]));
         let optional = typical.chain(after).chain(profiles).chain(variants).chain(spectra).flatten();
         measured_gains.chain(gains).chain(optional).chain(self.log10_spectral_norms.iter().copied())
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 use nalgebra::DMatrix;
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors};
 
 /// A tensor with its name, its shape and its entries in row-major order, widened to `f64` (exact for every format read).
 #[derive(Debug, Clone, PartialEq)]
@@ -77,17 +77,12 @@ pub enum TensorFileError {
 /// [`TensorFileError`]: a missing or unreadable file, a header that is truncated or disagrees with the bytes, a type other
 /// than F16, BF16, F32, F64, I64, I32, U8, an entry that is NaN or infinite.
 pub fn read_safetensors(file: &Path) -> Result<Vec<Tensor>, TensorFileError> {
-    let io = |source| TensorFileError::Io { file: file.to_owned(), source };
-    // A device or a pipe has no end, or blocks until somebody writes to it.
-    if !std::fs::metadata(file).map_err(io)?.is_file() {
-        return Err(io(std::io::Error::other("not a regular file")));
-    }
-    let bytes = std::fs::read(file).map_err(io)?;
+    let bytes = read(file)?;
     let parsed = SafeTensors::deserialize(&bytes)
         .map_err(|error| TensorFileError::Format { file: file.to_owned(), reason: error.to_string() })?;
     let mut tensors = Vec::new();
     for (name, view) in parsed.tensors() {
-        let values = widen(&view).ok_or_else(|| TensorFileError::Type {
+        let values = widen(view.dtype(), view.data()).ok_or_else(|| TensorFileError::Type {
             file: file.to_owned(),
             tensor: name.clone(),
             dtype: format!("{:?}", view.dtype()),
@@ -106,13 +101,23 @@ pub fn read_safetensors(file: &Path) -> Result<Vec<Tensor>, TensorFileError> {
     Ok(tensors)
 }
 
-fn widen(view: &TensorView<'_>) -> Option<Vec<f64>> {
+/// The bytes of a regular file.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, TensorFileError> {
+    let io = |source| TensorFileError::Io { file: file.to_owned(), source };
+    // A device or a pipe has no end, or blocks until somebody writes to it.
+    if !std::fs::metadata(file).map_err(io)?.is_file() {
+        return Err(io(std::io::Error::other("not a regular file")));
+    }
+    std::fs::read(file).map_err(io)
+}
+
+/// The entries as `f64`, exactly; `None` for a type that is not read.
+pub(super) fn widen(dtype: Dtype, data: &[u8]) -> Option<Vec<f64>> {
     /// Little-endian words of N bytes.
     fn words<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
         data.as_chunks::<N>().0.iter().map(|word| read(*word)).collect()
     }
-    let data = view.data();
-    match view.dtype() {
+    match dtype {
         Dtype::F64 => Some(words(data, f64::from_le_bytes)),
         Dtype::F32 => Some(words(data, |word| f64::from(f32::from_le_bytes(word)))),
         Dtype::F16 => Some(words(data, |word| f16::from_le_bytes(word).to_f64())),
@@ -129,6 +134,7 @@ fn widen(view: &TensorView<'_>) -> Option<Vec<f64>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use safetensors::tensor::TensorView;
 
     fn temporary(bytes: &[u8]) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");

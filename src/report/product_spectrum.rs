@@ -1,0 +1,88 @@
+//! Singular values of the product of the weights, where the specification asks for them.
+
+use super::by_depth::{self, End, SpectrumCurve};
+use super::theme::{self, DrawingError, Legend};
+use crate::measure::{ProductSpectrum, SingularValue};
+use crate::study::Study;
+
+pub(super) fn applies(study: &Study) -> bool {
+    !study.product_spectrum.is_empty()
+}
+
+/// The largest and the smallest singular value that have a mean.
+fn ends(spectrum: &ProductSpectrum) -> Option<[&SingularValue; 2]> {
+    let mut values = spectrum.log10_singular_values.iter().filter(|value| value.mean.is_some());
+    let largest = values.next()?;
+    Some([largest, values.next_back().unwrap_or(largest)])
+}
+
+fn layers(depth: usize) -> String {
+    if depth == 1 { "1 layer".to_owned() } else { format!("{depth} layers") }
+}
+
+pub(super) fn title(study: &Study) -> String {
+    let Some(last) = study.product_spectrum.last() else { return "Singular values of the weights".to_owned() };
+    let span = ends(last).and_then(|[largest, smallest]| Some(largest.mean? - smallest.mean?));
+    match span {
+        Some(span) => {
+            format!("The weights of {} multiply to singular values over {span:.1} decades", layers(last.depth))
+        }
+        None => format!("The weights of {} multiply to zero", layers(last.depth)),
+    }
+}
+
+pub(super) fn caption(study: &Study) -> String {
+    let Some(last) = study.product_spectrum.last() else { return String::new() };
+    let mut text = format!(
+        "Singular values of the product of the weights W_l \u{2026} W_1 without the slopes of the activations, over {} networks (seed {}). Left: mean of \
+         log10 of the i-th largest at four depths; bands: three standard errors. Right: the ends of the spectrum against depth; dashed: where \
+         number formats end, and 10^-16 of the largest, below which an explicit product in f64 has rounding errors only. Look for the depth \
+         at which the lower end crosses a dashed line.",
+        last.trials, last.seed
+    );
+    let zeros = last.log10_singular_values.iter().filter(|value| value.zeros > 0).count();
+    if zeros > 0 {
+        text.push_str(&format!(
+            " {zeros} of the {} are exactly zero in some network; means are over the others.",
+            last.log10_singular_values.len()
+        ));
+    }
+    text
+}
+
+pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
+    let spectra = &study.product_spectrum;
+    let curves: Vec<SpectrumCurve> = spectra.iter().map(curve).collect();
+    let mut entries = by_depth::entries(&curves, "");
+    entries.extend(by_depth::ENDS);
+    let legend = Legend::new(entries);
+    theme::svg(theme::TITLE_HEIGHT + legend.height() + 460, &title(study), |area| {
+        let (top, plots) = area.split_vertically(legend.height() * theme::UNIT);
+        legend.draw(&top)?;
+        let (left, right) = plots.split_horizontally(480 * theme::UNIT);
+        by_depth::spectrum_panel(&left, &curves, "singular value")?;
+        let end = |k: usize| -> End {
+            let point = |spectrum: &ProductSpectrum| {
+                let value = ends(spectrum)?[k];
+                Some((spectrum.depth as f64, value.mean?, three_errors(value)))
+            };
+            spectra.iter().filter_map(point).collect()
+        };
+        let depth = spectra.last().map_or(1, |spectrum| spectrum.depth);
+        by_depth::range_panel(&right, depth, &end(0), &end(1), "largest and smallest")
+    })
+}
+
+fn three_errors(value: &SingularValue) -> f64 {
+    3.0 * value.standard_error.unwrap_or(0.0)
+}
+
+fn curve(spectrum: &ProductSpectrum) -> SpectrumCurve {
+    let values = spectrum.log10_singular_values.iter().enumerate();
+    SpectrumCurve {
+        label: layers(spectrum.depth),
+        size: spectrum.log10_singular_values.len(),
+        points: values.filter_map(|(i, value)| Some(((i + 1) as f64, value.mean?, three_errors(value)))).collect(),
+        plain: Vec::new(),
+    }
+}

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 pub use chain_spectrum::{ChainSpectrum, DepthRange, DepthSpectrum, chain_spectrum};
 pub use density::{LayerDensity, pre_activation_densities};
 pub use jacobian::{JacobianError, jacobian_log10_singular_values};
-pub use product_spectrum::{ProductSpectrum, SingularValue, product_spectrum};
+pub use product_spectrum::{ProductSpectrum, Sampler, SingularValue, product_spectrum};
 pub use progress::{Progress, Silent};
 pub use range::DynamicRange;
 pub use result::{Measurement, Measurements};

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::depths::shown_depths;
 use super::{MEMORY_LIMIT, MeasureError, Progress, check_memory};
-use crate::linalg::{Chain, Real, single_threaded_blas};
+use crate::linalg::{Chain, Real, TriangularChain, single_threaded_blas};
 use crate::network::Network;
-use crate::spec::{Precision, Spec};
+use crate::spec::{BlockSpec, Law, Precision, Spec};
 use crate::stats::{LogSample, Stream};
 
 /// Singular values of `W_l ... W_1`, `l = depth`, over independent networks.
@@ -19,9 +19,26 @@ pub struct ProductSpectrum {
     pub trials: usize,
     /// Seed of the random numbers.
     pub seed: u64,
+    /// How the products were drawn.
+    #[serde(default)]
+    pub sampler: Sampler,
     /// By index of the singular value, from the largest.
     pub log10_singular_values: Vec<SingularValue>,
 }
+
+/// How a product of random matrices is drawn: the law of its singular values is the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampler {
+    /// Networks of the specification, whose weights are multiplied by [`Chain`].
+    #[default]
+    Networks,
+    /// The triangular factors of the weights, multiplied by [`TriangularChain`]: no matrix is decomposed.
+    TriangularFactors,
+}
+
+/// Error in `ln s` that a chain may make to save decompositions: far below the standard error of any mean over networks.
+const TOLERANCE: f64 = 1e-8;
 
 /// The i-th largest singular value, over networks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,9 +51,11 @@ pub struct SingularValue {
     pub zeros: usize,
 }
 
-/// Spectra of the product of the weights at depths 1, a fifth, half and all of the layers, by [`Chain`]: without loss at the small end.
+/// Spectra of the product of the weights at the specification's depths (else 1, a fifth, half and all of the layers), by [`Chain`]: without loss at the small end.
 ///
-/// Networks are those of the specification, in its number format; the product is followed in `f64`. The singular values of one
+/// Networks are those of the specification, in its number format; the product is followed in `f64`. Where the weights are of ensembles
+/// whose triangular factors have a law of their own ([`crate::ensemble::Ensemble::triangular_factor`]; in double precision), those are
+/// drawn instead, which gives the same law several times faster. The singular values of one
 /// network are not independent of each other: the standard errors are those over networks, index by index.
 ///
 /// # Errors
@@ -44,11 +63,18 @@ pub struct SingularValue {
 /// As [`super::measure`].
 pub fn product_spectrum(spec: &Spec, progress: &dyn Progress) -> Result<Vec<ProductSpectrum>, MeasureError> {
     check_memory(spec)?;
-    let shown = shown_depths(spec.network.blocks.len());
+    let shown = match &spec.measure.product_depths[..] {
+        [] => shown_depths(spec.network.blocks.len()),
+        chosen => chosen.to_vec(),
+    };
     let sizes: Vec<usize> = shown.iter().map(|&depth| size(spec, depth)).collect();
     check_records(spec, &sizes)?;
     let _guard = single_threaded_blas();
     let stream = Stream::new(spec.seed, "product spectrum");
+    let sampler = match spec.network.precision {
+        Precision::F64 if structured(spec, stream, &[])?.is_some() => Sampler::TriangularFactors,
+        _ => Sampler::Networks,
+    };
     progress.begin("product spectra", spec.measure.trials as u64);
     let samples: Result<Vec<Vec<Vec<f64>>>, MeasureError> = (0..spec.measure.trials as u64)
         .into_par_iter()
@@ -56,12 +82,18 @@ pub fn product_spectrum(spec: &Spec, progress: &dyn Progress) -> Result<Vec<Prod
             if progress.interrupted() {
                 return Err(MeasureError::Interrupted);
             }
-            let sample = match spec.network.precision {
-                Precision::F64 => sample::<f64>(spec, stream.trial(trial), &shown),
-                Precision::F32 => sample::<f32>(spec, stream.trial(trial), &shown),
+            let stream = stream.trial(trial);
+            let drawn = match sampler {
+                Sampler::TriangularFactors => structured(spec, stream, &shown)?,
+                Sampler::Networks => None,
+            };
+            let sample = match (drawn, spec.network.precision) {
+                (Some(sample), _) => sample,
+                (None, Precision::F64) => sample::<f64>(spec, stream, &shown)?,
+                (None, Precision::F32) => sample::<f32>(spec, stream, &shown)?,
             };
             progress.advance(1);
-            sample
+            Ok(sample)
         })
         .collect();
     progress.end();
@@ -78,6 +110,7 @@ pub fn product_spectrum(spec: &Spec, progress: &dyn Progress) -> Result<Vec<Prod
         depth,
         trials: spec.measure.trials,
         seed: spec.seed,
+        sampler,
         log10_singular_values: (0..size).map(|i| summarise(k, i)).collect(),
     });
     Ok(spectra.collect())
@@ -86,7 +119,7 @@ pub fn product_spectrum(spec: &Spec, progress: &dyn Progress) -> Result<Vec<Prod
 /// Natural logarithms of the singular values of one network, by depth.
 fn sample<T: Real>(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Vec<Vec<f64>>, MeasureError> {
     let network = Network::<T>::sample(spec, stream)?;
-    let mut chain = Chain::new(network.input_width());
+    let mut chain = Chain::with_tolerance(network.input_width(), TOLERANCE);
     let mut depths = Vec::new();
     for (index, block) in network.blocks().iter().enumerate() {
         chain.push(&block.weight.map(Real::to_f64))?;
@@ -95,6 +128,30 @@ fn sample<T: Real>(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Vec<V
         }
     }
     Ok(depths)
+}
+
+/// As [`sample`] by triangular factors, as far as the last of the depths; `None` if some ensemble does not give them.
+fn structured(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Option<Vec<Vec<f64>>>, MeasureError> {
+    let mut chain = TriangularChain::new(spec.network.input);
+    let mut depths = Vec::new();
+    if shown.is_empty() {
+        // Only the question whether it can be done: a row of each is enough.
+        let gives = |(index, block): (usize, &BlockSpec)| {
+            block.weights.ensemble.triangular_factor(1, 1, block.weights.std, &mut stream.layer(index as u64)).is_some()
+        };
+        return Ok(spec.network.blocks.iter().enumerate().all(gives).then_some(depths));
+    }
+    let deepest = shown.last().copied().unwrap_or(0);
+    for (index, block) in spec.network.blocks.iter().take(deepest).enumerate() {
+        let Law { ensemble, std } = &block.weights;
+        let generator = &mut stream.layer(index as u64);
+        let Some(r) = ensemble.triangular_factor(block.fan_out, chain.rank(), *std, generator) else { return Ok(None) };
+        chain.push(block.fan_out, r)?;
+        if shown.contains(&(index + 1)) {
+            depths.push(chain.log_singular_values()?.values().to_vec());
+        }
+    }
+    Ok(Some(depths))
 }
 
 /// Singular values of the first `depth` layers' product, zeros included.

@@ -168,6 +168,8 @@ pub struct MeasureSpec {
     pub quantities: Vec<Quantity>,
     /// Whether the spectrum of the product of the weights is measured: no quantity of a layer, and costly, so only where it is asked for.
     pub product_spectrum: bool,
+    /// Depths at which the product is looked at, in increasing order; empty for four of them, 1 to all layers.
+    pub product_depths: Vec<usize>,
     /// Independent networks drawn.
     pub trials: usize,
 }

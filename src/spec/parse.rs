@@ -49,8 +49,13 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
         None => Loss::Sum,
     };
     let measure = match root.get("measure") {
-        Some(value) => measure(&value.table()?)?,
-        None => MeasureSpec { quantities: Quantity::ALL.to_vec(), product_spectrum: false, trials: 200 },
+        Some(value) => measure(&value.table()?, network.blocks.len())?,
+        None => MeasureSpec {
+            quantities: Quantity::ALL.to_vec(),
+            product_spectrum: false,
+            product_depths: Vec::new(),
+            trials: 200,
+        },
     };
     Ok(Spec { name, seed, network, data, loss, measure })
 }
@@ -340,8 +345,8 @@ fn loss(table: &Table<'_>, network: &NetworkSpec, data: &DataSpec) -> Result<Los
 /// Among the quantities of a specification the one that belongs to no layer.
 const PRODUCT_SPECTRUM: &str = "product_spectrum";
 
-fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {
-    table.only(&["quantities", "trials"])?;
+fn measure(table: &Table<'_>, depth: usize) -> Result<MeasureSpec, SpecError> {
+    table.only(&["quantities", "trials", "product_depths"])?;
     let mut product_spectrum = false;
     let quantities = match table.get("quantities") {
         None => Quantity::ALL.to_vec(),
@@ -373,5 +378,19 @@ fn measure(table: &Table<'_>) -> Result<MeasureSpec, SpecError> {
     };
     // A standard error needs two trials.
     let trials = table.get("trials").map_or(Ok(200), |value| value.integer(2, MAX_TRIALS))? as usize;
-    Ok(MeasureSpec { quantities, product_spectrum, trials })
+    let mut product_depths = Vec::new();
+    if let Some(list) = table.get("product_depths") {
+        if !product_spectrum {
+            return Err(list.wrong("goes with \"product_spectrum\" among the quantities"));
+        }
+        for value in list.array()? {
+            product_depths.push(value.integer(1, depth as u64)? as usize);
+        }
+        if product_depths.is_empty() {
+            return Err(list.wrong("is empty; leave it out for four depths"));
+        }
+        product_depths.sort_unstable();
+        product_depths.dedup();
+    }
+    Ok(MeasureSpec { quantities, product_spectrum, product_depths, trials })
 }

@@ -2,12 +2,21 @@
 
 use nalgebra::DMatrix;
 
-use super::super::{LinalgError, Transpose, gemm};
+use super::super::{LinalgError, Transpose, gemm, singular_values};
 use super::banded::Banded;
 use super::graded_qr::{Condition, graded_qr};
 use super::grading::RowScaled;
 use super::jacobi::scaled_singular_values;
 use super::wide::{Wide, power_of_two};
+
+/// Smallest over largest singular value from which on LAPACK's bidiagonalisation gives all of them to 1e-12.
+const LAPACK_CONDITION: f64 = 2e-4;
+
+/// Binary exponents of D that such a matrix can have.
+const LAPACK_RANGE: i64 = 12;
+
+/// Below it rotations are as fast.
+const SMALLEST_FOR_LAPACK: usize = 64;
 
 /// `Q D T`.
 #[derive(Debug, Clone)]
@@ -44,9 +53,31 @@ impl Sizes {
 
     /// Singular values of `D T`, descending.
     pub(super) fn singular_values(&self) -> Result<Vec<Wide>, LinalgError> {
+        if let Some(values) = self.within_reach_of_lapack()? {
+            return Ok(values);
+        }
         let transposed = RowScaled::of_order_one(self.t.matrix().transpose());
         let compressed = graded_qr(&transposed, &self.d, false)?;
         scaled_singular_values(compressed.u.matrix(), &compressed.scales)
+    }
+}
+
+impl Sizes {
+    /// By bidiagonalisation, whose error is about `eps s_max`, where that is small enough for the smallest value, too.
+    fn within_reach_of_lapack(&self) -> Result<Option<Vec<Wide>>, LinalgError> {
+        let exponents = || self.d.iter().map(|d| d.exponent());
+        let (Some(largest), Some(smallest)) = (exponents().max(), exponents().min()) else { return Ok(None) };
+        if self.d.len() < SMALLEST_FOR_LAPACK || largest - smallest > LAPACK_RANGE {
+            return Ok(None);
+        }
+        let mut matrix = self.t.matrix().clone();
+        for mut column in matrix.column_iter_mut() {
+            column.iter_mut().zip(&self.d).for_each(|(entry, d)| *entry *= d.shifted(-largest).to_f64());
+        }
+        let values = singular_values(matrix)?;
+        let [first, .., last] = values[..] else { return Ok(None) };
+        let reached = last > LAPACK_CONDITION * first;
+        Ok(reached.then(|| values.into_iter().map(|value| Wide::new(value).shifted(largest)).collect()))
     }
 }
 

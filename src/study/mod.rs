@@ -74,8 +74,8 @@ pub struct Study {
     pub activation: ActivationSheet,
     /// Why the weight gradient changes from layer to layer, as predicted; as measured: `measurements.gains`.
     pub gains: Vec<Gain<f64>>,
-    /// log10 of every layer's spectral norm, as predicted.
-    pub log10_spectral_norms: Vec<f64>,
+    /// log10 of every layer's spectral norm, as predicted; `null` where it has no limit.
+    pub log10_spectral_norms: Vec<Option<f64>>,
     /// Spectra by depth, or why there are none.
     pub spectra: SpectraOrReason,
     /// What one change would do.
@@ -332,7 +332,7 @@ impl Study {
             }
         };
         let optional = typical.chain(after).chain(profiles).chain(variants).chain(spectra).flatten();
-        measured_gains.chain(gains).chain(optional).chain(self.log10_spectral_norms.iter().copied())
+        measured_gains.chain(gains).chain(optional).chain(self.log10_spectral_norms.iter().copied().flatten())
     }
 
     /// The study as JSON text.

@@ -47,8 +47,8 @@
 //! | 12 | [`cli`] | one file per command |
 //!
 //! One obvious place for each change: an activation, ensemble, preset, claim or figure is one new file and one line in its
-//! registry ([`activation::ACTIVATIONS`], [`ensemble::ENSEMBLES`], [`spec::PRESETS`], [`claims::registry`],
-//! [`report::FIGURES`]).
+//! registry ([`activation::ACTIVATIONS`], [`ensemble::ENSEMBLES`], [`spec::PRESETS`], [`spec::TORCH_SCHEMES`],
+//! [`claims::registry`], [`report::FIGURES`]).
 
 #![deny(missing_docs)]
 

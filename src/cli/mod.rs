@@ -65,7 +65,8 @@ A first specification of your own:
   depth = 20
   width = 128
   activation = \"tanh\"
-  weights = { sigma_w = 1.0 }    # or { preset = \"he\" }, { ensemble = \"orthogonal\", std = 0.1 }
+  weights = { sigma_w = 1.0 }    # or { preset = \"he\" }, { ensemble = \"orthogonal\", std = 0.1 },
+                                 # { preset = \"kaiming_normal(relu, fan_out)\" }, ...
 
   [loss]
   kind = \"random\"

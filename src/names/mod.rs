@@ -1,7 +1,10 @@
-//! Names that people type: comparison without case and underscores, the nearest known name to a mistyped one, natural order.
+//! Names that people type: comparison without case and underscores, the nearest known name to a mistyped one, natural order;
+//! names with arguments ([`Call`]).
 
+mod call;
 mod natural_order;
 
+pub use call::{Call, CallError};
 pub use natural_order::NaturalOrder;
 
 /// The name in the form in which names are compared: lower case, without underscores, hyphens and blanks.
@@ -59,16 +62,20 @@ pub struct UnknownName {
 /// # Errors
 ///
 /// [`UnknownName`] with the nearest known name.
-pub fn find<'a, E: Registered>(kind: &'static str, registry: &'a [E], given: &str) -> Result<&'a E, UnknownName> {
+pub fn find<'a, E: Registered + 'a>(
+    kind: &'static str,
+    registry: impl IntoIterator<Item = &'a E> + Clone,
+    given: &str,
+) -> Result<&'a E, UnknownName> {
     let wanted = canonical(given);
     let matches = |entry: &&E| {
         let name = entry.name();
         std::iter::once(&name).chain(entry.aliases()).any(|known| canonical(known) == wanted)
     };
-    registry.iter().find(matches).ok_or_else(|| UnknownName {
+    registry.clone().into_iter().find(matches).ok_or_else(|| UnknownName {
         kind,
         given: given.to_owned(),
-        suggestion: suggestion(given, registry.iter().map(Registered::name)),
+        suggestion: suggestion(given, registry.into_iter().map(Registered::name)),
     })
 }
 

@@ -44,6 +44,7 @@ impl ForwardKernels {
             };
             let maps = match carried_by_few_features(spec, block, layers.is_empty())
                 .or_else(|| too_sharp(block, &biases, &gaussian))
+                .or_else(|| too_heavy(block, &biases))
             {
                 Some(reason) => Err(reason),
                 None => {
@@ -76,7 +77,8 @@ impl ForwardKernels {
 
 /// Whether biases of this law must be averaged over: not Gaussian, and not small against the pre-activations.
 fn is_averaged(law: &Law, q: &ScaledKernel) -> bool {
-    law.ensemble.excess_kurtosis() != 0.0 && 2.0 * law.std.ln() - q.ln_largest_diagonal() > super::SMALL_BIAS_SHARE.ln()
+    law.ensemble.excess_kurtosis() != 0.0
+        && 2.0 * law.std.ln() - q.ln_largest_diagonal() > super::small_bias_share(law).ln()
 }
 
 /// Nodes a panel: the integrand is a Gaussian average, analytic on the scale of its spread.
@@ -86,17 +88,53 @@ const NODES: usize = 12;
 /// times as many.
 const MOST_PANELS: f64 = 24.0;
 
-/// Gauss-Legendre nodes in the probability of the bias, in as many panels as it has spreads of the Gaussian part.
+/// Second moment of a bias that its nodes may miss.
+const UNRESOLVED: f64 = 1e-6;
+
+/// Gauss-Legendre nodes in the probability of the bias, in as many panels as it has spreads of the Gaussian part; for a quantile that is
+/// not smooth, in panels that end at its breaks too.
 fn bias_nodes(law: &Law, gaussian: &ScaledKernel) -> Vec<BiasNode> {
     let spreads = law.std / (0.5 * gaussian.ln_largest_diagonal()).exp();
     let panels = spreads.ceil().clamp(1.0, MOST_PANELS) as usize;
     let rule = gauss_legendre(NODES);
+    let breaks = law.ensemble.quantile_breaks();
+    if !breaks.is_empty() {
+        return symmetric_nodes(law, panels, breaks, &rule);
+    }
     let node = |panel: usize, (x, weight): (f64, f64)| {
         let probability = (panel as f64 + x) / panels as f64;
         let standard = law.ensemble.quantile(probability)?;
         Some(BiasNode { shift: law.std * standard, weight: weight / panels as f64 })
     };
     (0..panels).flat_map(|panel| rule.iter().filter_map(move |&entry| node(panel, entry))).collect()
+}
+
+/// The lower half and its mirror image: near 1 a probability cannot say how far out it is.
+fn symmetric_nodes(law: &Law, panels: usize, breaks: Vec<f64>, rule: &[(f64, f64)]) -> Vec<BiasNode> {
+    let even = (0..=panels).map(|panel| 0.5 * panel as f64 / panels as f64);
+    let mut edges: Vec<f64> = even.chain(breaks).collect();
+    edges.sort_by(f64::total_cmp);
+    edges.dedup();
+    let mut nodes = Vec::new();
+    for ends in edges.windows(2) {
+        for (x, weight) in rule {
+            let (probability, weight) = (ends[0] + (ends[1] - ends[0]) * x, (ends[1] - ends[0]) * weight);
+            if let Some(standard) = law.ensemble.quantile(probability) {
+                let shift = law.std * standard;
+                nodes.extend([BiasNode { shift, weight }, BiasNode { shift: -shift, weight }]);
+            }
+        }
+    }
+    nodes
+}
+
+/// Biases whose tails are too heavy for the nodes: what is missing of the second moment says so.
+fn too_heavy(block: &BlockSpec, biases: &[BiasNode]) -> Option<String> {
+    let law = block.biases.as_ref().filter(|_| biases != BiasNode::NONE)?;
+    let second_moment: f64 = biases.iter().map(|node| node.weight * (node.shift / law.std).powi(2)).sum();
+    let resolved = (second_moment - 1.0).abs() < UNRESOLVED;
+    (!resolved)
+        .then(|| format!("the tails of {} biases are too heavy for the average over them", law.ensemble.spelling()))
 }
 
 /// Biases so much wider than the Gaussian part that their average cannot be resolved.
@@ -120,11 +158,18 @@ fn carried_by_few_features(spec: &Spec, block: &BlockSpec, first: bool) -> Optio
                 if squares > 0.0 { sample.iter().map(|x| x.powi(4)).sum::<f64>() / (squares * squares) } else { 0.0 }
             };
             let largest = inputs.column_iter().map(concentration).fold(0.0, f64::max);
+            // The sum of as many terms as there are features, however few or many: nothing says how near it is to Gaussian.
+            if kurtosis.is_infinite() && largest > 0.0 {
+                return Some(format!(
+                    "{} weights have no fourth moment: with given samples the first pre-activations are then not Gaussian at any width",
+                    block.weights.ensemble.spelling()
+                ));
+            }
             (kurtosis.abs() * largest > LARGEST_KURTOSIS).then(|| {
                 format!(
                     "a few features carry a given sample, and with {} weights the first pre-activations are then not Gaussian \
                      (excess kurtosis {:.2}, predicted up to {LARGEST_KURTOSIS})",
-                    block.weights.ensemble.name(),
+                    block.weights.ensemble.spelling(),
                     kurtosis * largest
                 )
             })
@@ -155,4 +200,84 @@ fn gram(inputs: &DMatrix<f64>) -> ScaledKernel {
     }
     let scaled = inputs / largest;
     ScaledKernel::new(Kernel::Full(scaled.tr_mul(&scaled) / inputs.nrows() as f64), 2.0 * largest.ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Predictions, Statistic, predict};
+    use super::*;
+    use crate::spec::Quantity;
+
+    fn predicted(weights: &str, biases: &str, data: &str) -> Predictions {
+        let text = format!(
+            "[network]\ninput = 64\ndepth = 3\nwidth = 64\nactivation = \"tanh\"\nweights = {{ {weights} }}\n{biases}\n[data]\n{data}\n\
+             [loss]\nkind = \"random\""
+        );
+        let predictions = predict(&Spec::parse(&text, Path::new("t.toml")).expect("valid"));
+        let numbers = |p: &super::super::Prediction| {
+            [p.value, p.log10_rms, p.log10_mean, p.log10_standard_deviation, p.log10_ratio_standard_deviation]
+        };
+        assert!(predictions.predictions.iter().flat_map(numbers).flatten().all(f64::is_finite));
+        predictions
+    }
+
+    fn norms(predictions: &Predictions) -> Vec<f64> {
+        predictions.of(Quantity::GradientNorms).filter_map(|p| p.log10_rms).collect()
+    }
+
+    /// The limit only knows the variance of the weights; the spread, and given samples, need the fourth moment.
+    #[test]
+    fn what_needs_a_fourth_moment_is_withheld_without_one() {
+        let heavy = predicted("ensemble = \"student_t(3)\", sigma_w = 1.2", "", "batch = 2");
+        let gaussian = predicted("sigma_w = 1.2", "", "batch = 2");
+        assert_eq!(norms(&heavy), norms(&gaussian));
+        assert!(heavy.predictions.iter().all(|p| p.log10_standard_deviation.is_none()));
+        let spread = heavy
+            .not_predicted
+            .iter()
+            .find(|w| w.statistic == Statistic::TypicalValue && w.quantity == Quantity::GradientNorms);
+        assert!(spread.expect("withheld").reason.contains("no fourth moment"));
+        assert!(heavy.predictions[0].hypotheses.iter().any(|h| h.contains("slower than 1/width")));
+
+        let given = predicted("ensemble = \"student_t(3)\", sigma_w = 1.2", "", "kind = \"digits\"\nbatch = 2");
+        let withheld = given.withheld_value(Quantity::GradientNorms).expect("withheld");
+        assert!(withheld.reason.contains("no fourth moment") && norms(&given).is_empty(), "{}", withheld.reason);
+    }
+
+    /// Biases of every law are averaged over by it: where sigma_b is as large as sigma_w. sparse(1) and a cut far out are Gaussian;
+    /// others are not. Tails that no ladder of nodes reaches are withheld.
+    #[test]
+    fn biases_of_every_law_are_averaged_or_withheld() {
+        let with = |ensemble: &str| {
+            predicted("sigma_w = 1.0", &format!("biases = {{ ensemble = \"{ensemble}\", sigma_b = 1.0 }}"), "batch = 1")
+        };
+        let gaussian = norms(&with("gaussian"));
+        assert_eq!(norms(&with("sparse(1)")), gaussian);
+        let distance = |ensemble: &str| {
+            let other = norms(&with(ensemble));
+            assert_eq!(other.len(), 3, "{ensemble}");
+            other.iter().zip(&gaussian).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        };
+        assert!(distance("truncated_normal(12)") < 1e-8, "{}", distance("truncated_normal(12)"));
+        assert!(distance("student_t(9000)") < 1e-3, "{}", distance("student_t(9000)"));
+        for ensemble in ["rademacher", "uniform", "sparse(0.1)", "sparse_columns(0.9)", "student_t(3)"] {
+            assert!(distance(ensemble) > 1e-3, "{ensemble}: {}", distance(ensemble));
+        }
+        let heavy = with("student_t(2.1)");
+        let withheld = heavy.withheld_value(Quantity::GradientNorms).expect("withheld");
+        assert!(withheld.reason.contains("student_t(2.1) biases are too heavy"), "{}", withheld.reason);
+    }
+
+    /// Signs: E phi(h)^2 is the mean over h ~ N(-s, q) and N(s, q), which is the same by symmetry: one Gaussian expectation.
+    #[test]
+    fn biases_that_are_signs_are_two_shifts() {
+        let predictions =
+            predicted("sigma_w = 1.0", "biases = { ensemble = \"rademacher\", sigma_b = 0.8 }", "batch = 1");
+        let at = |layer| predictions.get(Quantity::LayerInputs, layer).and_then(|p| p.value).expect("predicted");
+        let shifted = crate::activation::Shifted::new(&crate::activation::Tanh, 0.8);
+        let expected = crate::activation::Activation::moments(&shifted, at(1).powi(2)).phi2;
+        assert!((at(2).powi(2) / expected - 1.0).abs() < 1e-9, "{} not {expected}", at(2).powi(2));
+    }
 }

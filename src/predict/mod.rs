@@ -18,7 +18,7 @@ mod typical;
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Quantity, Spec};
+use crate::spec::{Law, Quantity, Spec};
 pub use gains::gains;
 pub use spectral_norm::log10_spectral_norm;
 
@@ -283,14 +283,34 @@ fn common_hypotheses(spec: &Spec) -> Vec<String> {
         "width to infinity at fixed depth and fixed sigma_w, sigma_b; the gap at finite width is O(depth/width), times the batch where its samples are nearly uncorrelated"
             .to_owned(),
     ];
-    let mut laws = spec.network.blocks.iter().filter_map(|block| block.biases.as_ref());
-    if laws.any(|law| law.ensemble.excess_kurtosis() != 0.0) {
+    let laws = spec.network.blocks.iter().filter_map(|block| block.biases.as_ref());
+    let shares = laws.filter(|law| law.ensemble.excess_kurtosis() != 0.0).map(small_bias_share);
+    if let Some(share) = shares.reduce(f64::min) {
+        let small = if share == SMALL_BIAS_SHARE { format!("{share}") } else { format!("{share:.1e}") };
+        let exception = if share > 0.0 {
+            format!(
+                "; where they are less than {small} of q they enter by their variance, right to second order in that share"
+            )
+        } else {
+            String::new()
+        };
+        hypotheses.push(format!("biases that are not Gaussian are averaged over by their own law{exception}"));
+    }
+    if let Some(block) = spec.network.blocks.iter().find(|block| block.weights.ensemble.excess_kurtosis().is_infinite())
+    {
         hypotheses.push(format!(
-            "biases that are not Gaussian are averaged over by their own law; where they are less than {SMALL_BIAS_SHARE} of q they enter \
-             by their variance, right to second order in that share"
+            "{} weights have no fourth moment: the limit is the one of any law of this variance, but the approach to it is slower than 1/width",
+            block.weights.ensemble.spelling()
         ));
     }
     hypotheses
+}
+
+/// Largest sigma_b^2/q at which biases of this law are taken for Gaussian: [`SMALL_BIAS_SHARE`] up to the kurtosis of a uniform law,
+/// beyond it less, so that the fourth cumulant in units of q^2 stays the same; 0 where it does not exist.
+fn small_bias_share(law: &Law) -> f64 {
+    const UNIFORM: f64 = 1.2;
+    SMALL_BIAS_SHARE / (law.ensemble.excess_kurtosis().abs() / UNIFORM).max(1.0).sqrt()
 }
 
 /// Largest sigma_b^2/q at which biases that are not Gaussian are taken for Gaussian: their fourth cumulant then changes the norms by

@@ -56,7 +56,11 @@ pub(super) fn caption(study: &Study) -> String {
         .map_or(1.0, |norm| 10f64.powf(norm.log10_spectral_norm));
     let layers = &study.layers[..study.depth()];
     let sigma_w = layers.iter().map(|layer| layer.sigma_w).fold(0.0, f64::max);
-    let limit = study.log10_spectral_norms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let limit: Option<Vec<f64>> = study.log10_spectral_norms.iter().copied().collect();
+    let limit = limit.map_or_else(
+        || "beyond any bound".to_owned(),
+        |norms| words::significant(10f64.powf(norms.into_iter().fold(f64::NEG_INFINITY, f64::max))),
+    );
     let mut text = format!(
         "|dL/dh| relative to the last layer, log scale. Green dashes: the bound, the product of the measured spectral norms |W| and of \
          sup |phi'| over the layers above. Grey dashes: sup |phi'| = {} alone, to the power of the number of layers, which leaves out \
@@ -65,7 +69,7 @@ pub(super) fn caption(study: &Study) -> String {
          In the mean square it is sigma_w^2 E phi'^2 a layer.",
         words::significant(sup),
         words::significant(norm),
-        words::significant(10f64.powf(limit)),
+        limit,
         words::significant(sigma_w),
     );
     if bounds(study).first().is_some_and(|(_, bound, _)| *bound < 0.0) {

@@ -25,10 +25,37 @@ pub struct Preset {
     pub aliases: &'static [&'static str],
     /// What it is, for the help.
     pub formula: &'static str,
-    /// Standard deviation of an entry, or why there is none.
-    pub std: fn(&Surroundings<'_>) -> Result<f64, String>,
-    /// The ensemble, unless the specification names another.
-    pub ensemble: fn() -> Arc<dyn Ensemble>,
+    /// The law for what stands in its parentheses, or why there is none.
+    pub law: Scheme,
+}
+
+/// How a preset becomes a law.
+#[derive(Debug)]
+pub enum Scheme {
+    /// It takes no arguments.
+    Plain {
+        /// Standard deviation of an entry, or why there is none.
+        std: fn(&Surroundings<'_>) -> Result<f64, String>,
+        /// The ensemble, unless the specification names another.
+        ensemble: fn() -> Arc<dyn Ensemble>,
+    },
+    /// It reads its arguments.
+    Arguments(fn(&[&str], &Surroundings<'_>) -> Result<Law, String>),
+}
+
+impl Preset {
+    /// The law of the weights under these surroundings.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the arguments, or why there is no such law, in words that follow the name.
+    pub fn law(&self, arguments: &[&str], surroundings: &Surroundings<'_>) -> Result<Law, String> {
+        match &self.law {
+            Scheme::Plain { .. } if !arguments.is_empty() => Err("takes nothing in parentheses".to_owned()),
+            Scheme::Plain { std, ensemble } => Ok(Law { ensemble: ensemble(), std: std(surroundings)? }),
+            Scheme::Arguments(law) => law(arguments, surroundings),
+        }
+    }
 }
 
 /// What a scheme may look at.
@@ -54,44 +81,45 @@ impl Registered for Preset {
     }
 }
 
-/// Every preset for weights.
+/// Every preset for weights but those of `torch.nn.init`, which are [`TORCH_SCHEMES`](super::TORCH_SCHEMES).
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "he",
         aliases: &[],
         formula: "variance 2/fan_in, Gaussian (He et al. 2015)",
-        std: |block| Ok((2.0 / block.fan_in).sqrt()),
-        ensemble: || Arc::new(Gaussian),
+        law: Scheme::Plain { std: |block| Ok((2.0 / block.fan_in).sqrt()), ensemble: || Arc::new(Gaussian) },
     },
     Preset {
         name: "xavier",
         aliases: &["glorot"],
         formula: "variance 2/(fan_in + fan_out), Gaussian (Glorot and Bengio 2010)",
-        std: |block| Ok((2.0 / (block.fan_in + block.fan_out)).sqrt()),
-        ensemble: || Arc::new(Gaussian),
+        law: Scheme::Plain {
+            std: |block| Ok((2.0 / (block.fan_in + block.fan_out)).sqrt()),
+            ensemble: || Arc::new(Gaussian),
+        },
     },
     Preset {
         name: "lecun",
         aliases: &[],
         formula: "variance 1/fan_in, Gaussian (LeCun et al. 1998)",
-        std: |block| Ok(block.fan_in.sqrt().recip()),
-        ensemble: || Arc::new(Gaussian),
+        law: Scheme::Plain { std: |block| Ok(block.fan_in.sqrt().recip()), ensemble: || Arc::new(Gaussian) },
     },
     Preset {
         name: "torch",
         aliases: &["pytorch", "default"],
         formula: "uniform within 1/sqrt(fan_in): PyTorch's default for nn.Linear",
-        std: |block| Ok((3.0 * block.fan_in).sqrt().recip()),
-        ensemble: || Arc::new(Uniform),
+        law: Scheme::Plain { std: |block| Ok((3.0 * block.fan_in).sqrt().recip()), ensemble: || Arc::new(Uniform) },
     },
     Preset {
         name: "critical",
         aliases: &["edge_of_chaos"],
         formula: "the sigma_w at which chi_1 = 1 for this activation and sigma_b, Gaussian (Schoenholz et al. 2017)",
-        std: |block| {
-            let critical = critical_sigma_w(block.activation, block.sigma_b).map_err(|error| error.to_string())?;
-            Ok(critical.sigma_w / block.fan_in.sqrt())
+        law: Scheme::Plain {
+            std: |block| {
+                let critical = critical_sigma_w(block.activation, block.sigma_b).map_err(|error| error.to_string())?;
+                Ok(critical.sigma_w / block.fan_in.sqrt())
+            },
+            ensemble: || Arc::new(Gaussian),
         },
-        ensemble: || Arc::new(Gaussian),
     },
 ];

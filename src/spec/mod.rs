@@ -11,6 +11,7 @@ mod law;
 mod parse;
 mod quantity;
 mod reader;
+mod torch_init;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,8 +23,9 @@ pub use builtin::{BUILTIN_SPECS, BuiltinSpec, VARIANTS};
 pub use error::SpecError;
 pub use format::{FORMATS, FormatDepths, NumberFormat};
 pub use gain::Gain;
-pub use law::{Law, PRESETS, Preset, Surroundings};
+pub use law::{Law, PRESETS, Preset, Scheme, Surroundings};
 pub use quantity::Quantity;
+pub use torch_init::TORCH_SCHEMES;
 
 use crate::activation::Activation;
 
@@ -285,9 +287,9 @@ impl Spec {
             fan_in: block.fan_in,
             fan_out: block.fan_out,
             activation: block.activation.name().to_owned(),
-            weight_ensemble: block.weights.ensemble.name().to_owned(),
+            weight_ensemble: block.weights.ensemble.spelling(),
             sigma_w: block.sigma_w(),
-            bias_ensemble: block.biases.as_ref().map(|law| law.ensemble.name().to_owned()),
+            bias_ensemble: block.biases.as_ref().map(|law| law.ensemble.spelling()),
             sigma_b: block.sigma_b(),
         };
         self.network.blocks.iter().enumerate().map(describe).collect()

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::reader::{Source, Table, Value};
+use super::reader::{LARGEST_SCALE, SMALLEST_SCALE, Source, Table, Value};
 use super::{BlockSpec, DataSource, DataSpec, Law, Loss, MeasureSpec, NetworkSpec, PRESETS, Precision, Quantity};
-use super::{Spec, SpecError, Surroundings};
+use super::{Spec, SpecError, Surroundings, TORCH_SCHEMES};
 use crate::activation::{self, Activation, Linear};
 use crate::data::{digit_labels, digits, given_inputs};
-use crate::ensemble::{self, Ensemble, Gaussian, Uniform};
-use crate::names;
+use crate::ensemble::{self, Ensemble, EnsembleError, Gaussian, Uniform};
+use crate::names::{self, Call};
 
 const MAX_DEPTH: u64 = 1_000_000;
 const MAX_WIDTH: u64 = 100_000_000;
@@ -210,11 +210,20 @@ fn weight_law(value: &Value<'_>, surroundings: &Surroundings<'_>) -> Result<Law,
         "sigma_w" => Ok(law(scale.positive()? / surroundings.fan_in.sqrt())),
         "bound" => uniform_law(&scale, chosen.as_deref()),
         _ => {
-            let preset = names::find("preset", PRESETS, scale.string()?);
+            let given = scale.string()?;
+            let call = Call::parse(given).map_err(|error| scale.wrong(format!("is no preset: {error}")))?;
+            let preset = names::find("preset", PRESETS.iter().chain(TORCH_SCHEMES), call.name);
             let preset = preset.map_err(|error| scale.wrong(format!("is an {error}")))?;
-            let std =
-                (preset.std)(surroundings).map_err(|reason| scale.wrong(format!("is impossible here: {reason}")))?;
-            Ok(Law { ensemble: chosen.unwrap_or_else(preset.ensemble), std })
+            let law = preset
+                .law(&call.arguments, surroundings)
+                .map_err(|reason| scale.wrong(format!("is impossible here: `{}`: {reason}", preset.name)))?;
+            if !(SMALLEST_SCALE..=LARGEST_SCALE).contains(&law.std) {
+                return Err(scale.wrong(format!(
+                    "gives entries of size {:e}; it must be from {SMALLEST_SCALE:e} to {LARGEST_SCALE:e}",
+                    law.std
+                )));
+            }
+            Ok(Law { ensemble: chosen.unwrap_or(law.ensemble), std: law.std })
         }
     }
 }
@@ -251,10 +260,13 @@ fn bias_law(value: &Value<'_>, fan_in: usize) -> Result<Option<Law>, SpecError> 
 }
 
 fn ensemble_key(table: &Table<'_>) -> Result<Option<Arc<dyn Ensemble>>, SpecError> {
-    table
-        .get("ensemble")
-        .map(|value| ensemble::by_name(value.string()?).map_err(|error| value.wrong(format!("is an {error}"))))
-        .transpose()
+    let named = |value: Value<'_>| {
+        ensemble::by_name(value.string()?).map_err(|error| match error {
+            EnsembleError::Unknown(error) => value.wrong(format!("is an {error}")),
+            other => value.wrong(format!("is no ensemble: {other}")),
+        })
+    };
+    table.get("ensemble").map(named).transpose()
 }
 
 /// A bound belongs to the uniform ensemble: U(-bound, bound) has standard deviation bound / sqrt 3.

@@ -9,6 +9,11 @@ use super::SpecError;
 use super::error::Place;
 use crate::names;
 
+/// The square of a scale is a normal number of double precision.
+pub(super) const SMALLEST_SCALE: f64 = 1e-100;
+/// And finite.
+pub(super) const LARGEST_SCALE: f64 = 1e100;
+
 /// The text that spans refer to.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
@@ -131,10 +136,10 @@ impl<'a> Value<'a> {
     /// A number > 0, small enough that its square is finite.
     pub fn positive(&self) -> Result<f64, SpecError> {
         let value = self.number()?;
-        if value > 0.0 && (1e-100..=1e100).contains(&value) {
+        if (SMALLEST_SCALE..=LARGEST_SCALE).contains(&value) {
             Ok(value)
         } else {
-            Err(self.wrong(format!("is {value}; it must be from 1e-100 to 1e100")))
+            Err(self.wrong(format!("is {value}; it must be from {SMALLEST_SCALE:e} to {LARGEST_SCALE:e}")))
         }
     }
 

@@ -216,11 +216,11 @@ fn candidate(spec: &Spec, activation: &Arc<dyn Activation>, ensemble: &Arc<dyn E
     // The preset is Gaussian unless it is told otherwise.
     let law = match ensemble.name() {
         "gaussian" => String::new(),
-        name => format!(", ensemble = \"{name}\""),
+        _ => format!(", ensemble = \"{}\"", ensemble.spelling()),
     };
     let kind = match ensemble.name() == spec.network.blocks[0].weights.ensemble.name() {
         true => String::new(),
-        false => format!("{} weights, ", ensemble.name()),
+        false => format!("{} weights, ", ensemble.spelling()),
     };
     let mut change = format!("{kind}sigma_w = {sigma_w:.4}");
     let mut lines = vec![format!("weights = {{ preset = \"critical\"{law} }}")];

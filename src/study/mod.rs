@@ -74,8 +74,8 @@ pub struct Study {
     pub activation: ActivationSheet,
     /// Why the weight gradient changes from layer to layer, as predicted; as measured: `measurements.gains`.
     pub gains: Vec<Gain<f64>>,
-    /// log10 of every layer's spectral norm, as predicted.
-    pub log10_spectral_norms: Vec<f64>,
+    /// log10 of every layer's spectral norm, as predicted; `null` where it has no limit.
+    pub log10_spectral_norms: Vec<Option<f64>>,
     /// Spectra by depth, or why there are none.
     pub spectra: SpectraOrReason,
     /// Singular values of the product of the weights by depth; empty where the specification does not ask for them.
@@ -348,7 +348,7 @@ impl Study {
         let values = self.product_spectrum.iter().flat_map(|spectrum| &spectrum.log10_singular_values);
         let spectra = spectra.into_iter().chain(values.flat_map(|value| [value.mean, value.standard_error]));
         let optional = typical.chain(after).chain(profiles).chain(variants).chain(spectra).flatten();
-        measured_gains.chain(gains).chain(optional).chain(self.log10_spectral_norms.iter().copied())
+        measured_gains.chain(gains).chain(optional).chain(self.log10_spectral_norms.iter().copied().flatten())
     }
 
     /// The study as JSON text.

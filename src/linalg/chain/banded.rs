@@ -4,8 +4,13 @@ use nalgebra::DMatrix;
 
 use super::super::gemm_blocks;
 
-/// Rows and columns of the blocks that are multiplied or left out: large enough for GEMM to run at its full rate.
-const BLOCK: usize = 96;
+/// Most rows and columns of the blocks that are multiplied or left out: smaller ones leave out more, and GEMM is slower on them.
+const BLOCK: usize = 128;
+
+/// The size of equal blocks of an extent.
+fn block(extent: usize) -> usize {
+    extent.div_ceil(extent.div_ceil(BLOCK).max(1)).max(1)
+}
 
 /// A matrix with `a_ij = 0` for `i > j + band`: upper triangular for `band = 0`.
 #[derive(Debug, Clone)]
@@ -42,11 +47,11 @@ impl Banded {
     pub(super) fn times(&self, right: &Self) -> Self {
         let (rows, inner, columns) = (self.matrix.nrows(), self.matrix.ncols(), right.matrix.ncols());
         let mut matrix = DMatrix::zeros(rows, columns);
-        for column in (0..columns).step_by(BLOCK) {
-            let width = BLOCK.min(columns - column);
+        for column in (0..columns).step_by(block(columns)) {
+            let width = block(columns).min(columns - column);
             let filled = inner.min(column + width + right.band);
-            for row in (0..rows).step_by(BLOCK) {
-                let height = BLOCK.min(rows - row);
+            for row in (0..rows).step_by(block(rows)) {
+                let height = block(rows).min(rows - row);
                 let first = row.saturating_sub(self.band);
                 if first < filled {
                     let inner = first..filled;

@@ -73,6 +73,10 @@ pub(super) fn log_moments(
             .to_owned());
     }
     let blocks = &spec.network.blocks;
+    let laws = blocks.iter().flat_map(|block| std::iter::once(&block.weights).chain(&block.biases));
+    if let Some(law) = laws.into_iter().find(|law| law.ensemble.excess_kurtosis().is_infinite()) {
+        return Err(format!("{} entries have no fourth moment: the spread is not O(1/width)", law.ensemble.spelling()));
+    }
     let (depth, batch) = (blocks.len(), spec.data.batch);
     let products = products_of(batch) as f64;
     let a_point = (depth + 1) as f64

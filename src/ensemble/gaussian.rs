@@ -64,8 +64,8 @@ impl Ensemble for Gaussian {
 pub fn bartlett_factor(rows: usize, columns: usize, std: f64, generator: &mut ChaCha8Rng) -> DMatrix<f64> {
     let height = rows.min(columns);
     let mut r = DMatrix::zeros(height, columns);
-    for (j, mut column) in r.column_iter_mut().enumerate() {
-        for entry in column.iter_mut().take(j) {
+    for (j, column) in r.as_mut_slice().chunks_mut(height.max(1)).enumerate() {
+        for entry in &mut column[..j.min(height)] {
             let standard: f64 = StandardNormal.sample(generator);
             *entry = std * standard;
         }

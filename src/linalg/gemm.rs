@@ -104,6 +104,38 @@ pub(super) fn gemm_blocks(
     });
 }
 
+/// `B[..k, columns] = U[..k, ..k] B[..k, columns]` in place, with the leading k x k block of an upper triangular U: k^2 operations a column.
+///
+/// # Panics
+///
+/// If a range exceeds its matrix, or a dimension 2^31 - 1.
+pub(super) fn triangular_multiply(u: &DMatrix<f64>, b: &mut DMatrix<f64>, k: usize, columns: Range<usize>) {
+    assert!(k <= u.nrows() && k <= u.ncols() && k <= b.nrows() && columns.end <= b.ncols());
+    if k == 0 || columns.is_empty() {
+        return;
+    }
+    let int =
+        |value: usize| i32::try_from(value).expect("dimensions have been checked by LAPACK calls on the same matrices");
+    let (lead_u, lead_b) = (u.nrows(), b.nrows());
+    let target = &mut b.as_mut_slice()[columns.start * lead_b..];
+    // SAFETY: k rows and columns of U and k rows of the columns of B lie inside their slices, as asserted.
+    unsafe {
+        blas::dtrmm(
+            b'L',
+            b'U',
+            b'N',
+            b'N',
+            int(k),
+            int(columns.len()),
+            1.0,
+            u.as_slice(),
+            int(lead_u),
+            target,
+            int(lead_b),
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

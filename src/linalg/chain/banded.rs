@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::super::gemm_blocks;
+use super::super::{gemm_blocks, triangular_multiply};
 
 /// Most rows and columns of the blocks that are multiplied or left out: smaller ones leave out more, and GEMM is slower on them.
 const BLOCK: usize = 128;
@@ -69,6 +69,33 @@ impl Banded {
         Self { matrix, band: self.band + right.band }
     }
 
+    /// `u * self` in place, for an upper triangular u of the same height.
+    pub(super) fn multiply_by_triangular(&mut self, u: &DMatrix<f64>) {
+        let (rows, columns) = self.matrix.shape();
+        for column in (0..columns).step_by(block(columns)) {
+            let width = block(columns).min(columns - column);
+            let filled = rows.min(column + width + self.band);
+            triangular_multiply(u, &mut self.matrix, filled, column..column + width);
+        }
+    }
+
+    /// Row i of the result is row `order[i]`.
+    pub(super) fn permute_rows(&mut self, order: &[usize]) {
+        let (Some(first), Some(last)) = (
+            order.iter().enumerate().position(|(i, &row)| i != row),
+            order.iter().enumerate().rposition(|(i, &row)| i != row),
+        ) else {
+            return;
+        };
+        let moved = order.iter().enumerate().map(|(i, &row)| i.saturating_sub(row)).max().unwrap_or(0);
+        self.band += moved;
+        let mut rows = vec![0.0; last + 1 - first];
+        for mut column in self.matrix.column_iter_mut() {
+            rows.iter_mut().zip(&order[first..=last]).for_each(|(to, &row)| *to = column[row]);
+            column.rows_mut(first, rows.len()).copy_from_slice(&rows);
+        }
+    }
+
     /// The squared norms of the rows.
     pub(super) fn row_squares(&self) -> Vec<f64> {
         let mut squares = vec![0.0; self.matrix.nrows()];
@@ -89,6 +116,25 @@ impl Banded {
 mod tests {
     use super::super::tests::Draws;
     use super::*;
+
+    #[test]
+    fn triangular_products_and_permutations_are_those_of_full_matrices() {
+        let (n, mut draws) = (230, Draws(11));
+        let mut upper = |n: usize, columns| {
+            let full = draws.matrix(n, columns);
+            DMatrix::from_fn(n, columns, |i, j| if i > j { 0.0 } else { full[(i, j)] })
+        };
+        let (u, t) = (upper(n, n), upper(n, 300));
+        let mut order: Vec<usize> = (0..n).collect();
+        order.swap(40, 43);
+        order[200..].rotate_left(7);
+        let mut got = Banded::new(t.clone());
+        got.permute_rows(&order);
+        let permuted = DMatrix::from_fn(n, 300, |i, j| t[(order[i], j)]);
+        assert_eq!(got.matrix(), &permuted);
+        got.multiply_by_triangular(&u);
+        assert!((got.matrix() - &u * permuted).amax() < 1e-12);
+    }
 
     #[test]
     fn products_are_those_of_full_matrices() {

@@ -18,6 +18,10 @@ const LAPACK_RANGE: i64 = 12;
 /// Below it rotations are as fast.
 const SMALLEST_FOR_LAPACK: usize = 64;
 
+/// Further decompositions, each of the transposed factor of the last: they make distant sizes orthogonal, and so save rotations. At
+/// n = 400 and 50 decades two of them halve the rotations, and the third gains nothing.
+const PRECONDITIONING: usize = 2;
+
 /// `Q D T`.
 #[derive(Debug, Clone)]
 pub(super) struct Product {
@@ -57,7 +61,11 @@ impl Sizes {
             return Ok(values);
         }
         let transposed = RowScaled::of_order_one(self.t.matrix().transpose());
-        let compressed = graded_qr(&transposed, &self.d, false)?;
+        let mut compressed = graded_qr(&transposed, &self.d, false)?;
+        for _ in 0..PRECONDITIONING {
+            let transposed = RowScaled::of_order_one(compressed.u.matrix().transpose());
+            compressed = graded_qr(&transposed, &compressed.scales, false)?;
+        }
         scaled_singular_values(compressed.u.matrix(), &compressed.scales)
     }
 }

@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 
 use super::super::LinalgError;
 use super::banded::Banded;
-use super::graded_qr::descending;
+use super::graded_qr::nearly_descending;
 use super::product::Sizes;
 use super::spectrum::LogSingularValues;
 use super::wide::{Wide, power_of_two};
@@ -19,7 +19,7 @@ use super::wide::{Wide, power_of_two};
 /// can be drawn without a matrix to decompose, and Q' is never asked for:
 ///
 /// ```text
-/// D' = diag(R) P^T D P,    T' = D'^-1 R P^T D T
+/// D' = diag(R) P^T D P,    T' = D'^-1 R (P^T D P) (P^T T)
 /// ```
 ///
 /// Products over all depths have the right joint law, too. A step costs n^3/3 multiplications of triangular matrices, where
@@ -34,12 +34,16 @@ pub struct TriangularChain {
     columns: usize,
     /// `None` stands for the identity.
     sizes: Option<Sizes>,
+    steps: usize,
 }
+
+/// Steps after which the rows of T are brought back to order 1: they grow by a factor of order 1 a step.
+const NORMALISE: usize = 8;
 
 impl TriangularChain {
     /// The empty product: the identity of size `columns`.
     pub fn new(columns: usize) -> Self {
-        Self { rows: columns, columns, sizes: None }
+        Self { rows: columns, columns, sizes: None, steps: 0 }
     }
 
     /// Columns of the next factor that are in use, k: the rank so far.
@@ -59,29 +63,41 @@ impl TriangularChain {
         if width != rank || height != rows.min(rank) {
             return Err(LinalgError::NotChained { rows: height, columns: width, expected: rank });
         }
-        let regular = r.iter().all(|entry| entry.is_finite()) && (0..height).all(|i| r[(i, i)] > 0.0);
+        let regular = r.iter().map(|entry| entry * 0.0).sum::<f64>() == 0.0 && (0..height).all(|i| r[(i, i)] > 0.0);
         if !regular {
             return Err(LinalgError::NotFinite { rows: height, columns: width });
         }
-        let before = match &self.sizes {
-            Some(sizes) => sizes.d.as_slice(),
-            None => &vec![Wide::ONE; rank],
+        let Sizes { d: mut before, mut t } = match self.sizes.take() {
+            Some(sizes) => sizes,
+            None => Sizes { d: vec![Wide::ONE; rank], t: Banded::upper_triangular(DMatrix::identity(rank, rank)) },
         };
-        let order = descending(before, 1.0);
-        let d: Vec<Wide> = (0..height).map(|i| Wide::new(r[(i, i)]) * before[order[i]]).collect();
-        let mut u = DMatrix::zeros(height, width);
-        for (j, &column) in order.iter().enumerate() {
-            let weight = before[column];
-            let (from, mut to) = (r.column(j), u.column_mut(column));
-            for (i, d) in d.iter().enumerate().take(j + 1) {
-                to[i] = weight.mantissa() / d.mantissa() * from[i] * power_of_two(weight.exponent() - d.exponent());
+        // `R P^T D T = R (P^T D P) (P^T T)`: with its rows in the order of D, T takes a triangular factor.
+        let order = nearly_descending(&before);
+        if !order.is_sorted() {
+            before = order.iter().map(|&i| before[i]).collect();
+            t.permute_rows(&order);
+        }
+        let d: Vec<Wide> =
+            before.iter().enumerate().take(height).map(|(i, &size)| Wide::new(r[(i, i)]) * size).collect();
+        let mut u = r;
+        let inverse: Vec<(f64, i64)> = d.iter().map(|d| (1.0 / d.mantissa(), d.exponent())).collect();
+        for (j, mut column) in u.column_iter_mut().enumerate() {
+            let (mantissa, exponent) = (before[j].mantissa(), before[j].exponent());
+            for (entry, (inverse, own)) in column.iter_mut().zip(&inverse).take(j + 1) {
+                *entry *= mantissa * inverse * power_of_two(exponent - own);
             }
         }
-        let u = if order.is_sorted() { Banded::upper_triangular(u) } else { Banded::new(u) };
-        self.sizes = Some(match &self.sizes {
-            None => Sizes::new(d, u),
-            Some(sizes) => Sizes::new(d, u.times(&sizes.t)),
-        });
+        let mut sizes = if height == width {
+            t.multiply_by_triangular(&u);
+            Sizes { d, t }
+        } else {
+            Sizes { d, t: Banded::upper_triangular(u).times(&t) }
+        };
+        self.steps += 1;
+        if self.steps.is_multiple_of(NORMALISE) {
+            sizes = Sizes::new(sizes.d, sizes.t);
+        }
+        self.sizes = Some(sizes);
         self.rows = rows;
         Ok(())
     }
@@ -94,7 +110,10 @@ impl TriangularChain {
     pub fn log_singular_values(&self) -> Result<LogSingularValues, LinalgError> {
         let values = match &self.sizes {
             None => vec![0.0; self.columns],
-            Some(sizes) => sizes.singular_values()?.into_iter().map(Wide::ln).collect(),
+            Some(sizes) => {
+                let sizes = Sizes::new(sizes.d.clone(), sizes.t.clone());
+                sizes.singular_values()?.into_iter().map(Wide::ln).collect()
+            }
         };
         Ok(LogSingularValues::padded(values, self.rows.min(self.columns)))
     }

@@ -38,7 +38,7 @@ pub enum Sampler {
 }
 
 /// Error in `ln s` that a chain may make to save decompositions: far below the standard error of any mean over networks.
-const TOLERANCE: f64 = 1e-8;
+const TOLERANCE: f64 = 1e-6;
 
 /// The i-th largest singular value, over networks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

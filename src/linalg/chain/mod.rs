@@ -232,7 +232,7 @@ impl Groups {
 
     /// Error of `ln s_min` of an explicit product in units of its condition: sums of n rounding errors of random sign. An estimate; the
     /// tests hold it against chains that multiply nothing.
-    const ROUNDING: f64 = 2.0 * f64::EPSILON;
+    const ROUNDING: f64 = f64::EPSILON;
 
     /// After a group that was too ill conditioned, whose work is lost.
     const PATIENCE: usize = 8;
@@ -265,7 +265,7 @@ impl Groups {
         let next = error * condition.of_square.powf(1.0 / (count + 1) as f64);
         if self.patience > 0 {
             self.patience -= 1;
-        } else if count >= self.size && 4.0 * next <= left {
+        } else if count >= self.size && 2.0 * next <= left {
             self.size = (count + 1).min(Self::LARGEST);
         }
         true

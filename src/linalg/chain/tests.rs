@@ -250,3 +250,30 @@ fn broken_factors_are_refused_and_leave_the_product() {
     let got = chain.log_singular_values().expect("diagonal");
     assert_near(got.values(), &[3f64.ln(), 2f64.ln()], 1e-15);
 }
+
+/// The error that a tolerance buys, against chains that multiply nothing explicitly; without a limit it would be exceeded by far.
+#[test]
+fn explicit_groups_stay_within_the_tolerance() {
+    let factors: Vec<_> = gaussian_chain(80, &[64; 61]).iter().map(|factor| factor * 0.125).collect();
+    let run = |tolerance: f64| {
+        let mut chain = Chain::with_tolerance(64, tolerance);
+        let mut largest = 1;
+        for factor in &factors {
+            chain.push(factor).expect("chains");
+            largest = largest.max(chain.groups.size);
+        }
+        (chain.log_singular_values().expect("converges"), largest)
+    };
+    let (exact, alone) = run(0.0);
+    assert_eq!(alone, 1);
+    let error = |got: &LogSingularValues| {
+        got.values().iter().zip(exact.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    for tolerance in [1e-11, 1e-9, 1e-6] {
+        let (got, largest) = run(tolerance);
+        assert!(error(&got) <= tolerance, "{tolerance:e}: {:e}", error(&got));
+        assert!(largest > 1, "{tolerance:e} multiplies nothing");
+    }
+    let (loose, _) = run(1e3);
+    assert!(error(&loose) > 1e-6, "the comparison has lost its point: {:e}", error(&loose));
+}

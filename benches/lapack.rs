@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gradspectra::ensemble::{Ensemble, Gaussian, Orthogonal};
-use gradspectra::linalg::{Chain, Transpose, gemm, single_threaded_blas, singular_values};
+use gradspectra::ensemble::{Ensemble, Gaussian, Orthogonal, bartlett_factor};
+use gradspectra::linalg::{Chain, Transpose, TriangularChain, gemm, single_threaded_blas, singular_values};
 use gradspectra::stats::Stream;
 use nalgebra::DMatrix;
 
@@ -40,6 +40,7 @@ fn kernels(criterion: &mut Criterion) {
     // All singular values of a product of ten matrices, against one decomposition above.
     let mut group = criterion.benchmark_group("chain_of_10");
     for size in SIZES {
+        group.throughput(Throughput::Elements(9 * 2 * (size as u64).pow(3)));
         let factors: Vec<DMatrix<f64>> = (0..10)
             .map(|layer| {
                 let mut generator = Stream::new(1, "chain").layer(layer);
@@ -50,6 +51,24 @@ fn kernels(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut chain = Chain::new(size);
                 factors.iter().for_each(|factor| chain.push(factor).expect("square and finite"));
+                black_box(chain.log_singular_values().expect("finite"))
+            });
+        });
+    }
+    group.finish();
+
+    // The same law without decompositions, sampling included. Throughput in operations of a dense product, as for `gemm` above: the
+    // ratio of the two is the fraction of the machine's GEMM rate.
+    let mut group = criterion.benchmark_group("triangular_chain_of_10");
+    for size in SIZES {
+        group.throughput(Throughput::Elements(9 * 2 * (size as u64).pow(3)));
+        group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
+            bencher.iter(|| {
+                let mut chain = TriangularChain::new(size);
+                for layer in 0..10 {
+                    let r = bartlett_factor(size, size, 1.0, &mut Stream::new(1, "bartlett").layer(layer));
+                    chain.push(size, r).expect("square and regular");
+                }
                 black_box(chain.log_singular_values().expect("finite"))
             });
         });

@@ -121,6 +121,16 @@ impl Chain {
 
     /// As [`new`](Self::new), where an error of `tolerance` in `ln s` is good enough: the larger it is, the more factors are multiplied
     /// before each decomposition. Zero multiplies none.
+    ///
+    /// The tolerance comes on top of what the product itself is worth: no group helps against a change of `ln s` by one ulp in the entries
+    /// ([`super::one_ulp_off`]). Gaussian factors, seeds that chose nothing, largest deviation from a chain with tolerance 0:
+    ///
+    /// | n | factors | chains | one ulp changes | 1e-11 | 1e-9 | 1e-6 |
+    /// |---|---|---|---|---|---|---|
+    /// | 64 | 60 | 20 | 2e-11 | 1e-11 | 2e-10 | 1e-7 |
+    /// | 100 | 300 | 12 | 3e-11 | 2e-10 | 9e-10 | 2e-7 |
+    /// | 100 | 1000 | 4 | 5e-9 | 4e-9 | 2e-8 | 3e-7 |
+    /// | 400 | 32 | 6 | 7e-12 | 8e-13 | 9e-11 | 2e-8 |
     pub fn with_tolerance(columns: usize, tolerance: f64) -> Self {
         Self { columns, rows: columns, product: None, pending: Vec::new(), groups: Groups::new(tolerance) }
     }

@@ -456,6 +456,8 @@ fn bad_input_gets_one_clear_line() {
         ("trials.toml", "trials = 30", "trials = 1"),
         ("quantity.toml", "trials = 30", "quantities = [\"gradient_norm\"]"),
         ("spectrum.toml", "trials = 30", "quantities = [\"product_spectrm\"]"),
+        ("depths.toml", "trials = 30", "product_depths = [1]"),
+        ("deep.toml", "trials = 30", "quantities = [\"product_spectrum\"]\nproduct_depths = [4]"),
         ("none.toml", "trials = 30", "quantities = []"),
         ("precision.toml", "width = 6", "width = 6\nprecision = \"f8\""),
         ("data.toml", "[loss]", "[data]\npath = \"missing.safetensors\"\n[loss]"),

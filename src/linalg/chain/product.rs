@@ -68,9 +68,7 @@ impl Sizes {
         }
         scaled_singular_values(compressed.u.matrix(), &compressed.scales)
     }
-}
 
-impl Sizes {
     /// By bidiagonalisation, whose error is about `eps s_max`, where that is small enough for the smallest value, too.
     fn within_reach_of_lapack(&self) -> Result<Option<Vec<Wide>>, LinalgError> {
         let exponents = || self.d.iter().map(|d| d.exponent());

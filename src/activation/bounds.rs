@@ -1,5 +1,7 @@
 //! Bounds of a derivative.
 
+use std::borrow::Cow;
+
 /// A unit is saturated where `0 < |phi'| < SATURATION sup |phi'|`: it passes almost nothing of a gradient.
 pub const SATURATION: f64 = 0.05;
 
@@ -13,7 +15,7 @@ pub enum Attained {
         /// A member.
         point: f64,
         /// The set.
-        set: &'static str,
+        set: Cow<'static, str>,
     },
     /// Nowhere: only approached.
     Nowhere,
@@ -28,4 +30,10 @@ pub struct DerivativeBounds {
     pub sup_at: Attained,
     /// inf phi' (signed).
     pub inf: f64,
+    /// Where phi' reaches it.
+    pub inf_at: Attained,
+    /// sup |phi''| between the kinks: how fast the slope can change.
+    pub second_sup_abs: f64,
+    /// Where |phi''| reaches it.
+    pub second_sup_at: Attained,
 }

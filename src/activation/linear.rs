@@ -1,17 +1,17 @@
 //! Identity.
 
-use super::{Activation, Attained, DerivativeBounds, GaussianMoments, GaussianPair, PairMoments};
+use super::{Activation, Attained, DerivativeBounds, ExpectationError, GaussianMoments, GaussianPair, PairMoments};
 
 /// `x`: a deep linear network, in which the weights alone decide.
 #[derive(Debug, Clone, Copy)]
 pub struct Linear;
 
 impl Activation for Linear {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "linear"
     }
 
-    fn formula(&self) -> &'static str {
+    fn formula(&self) -> &str {
         "x"
     }
 
@@ -24,6 +24,10 @@ impl Activation for Linear {
         if x.is_nan() { x } else { 1.0 }
     }
 
+    fn second_derivative(&self, x: f64) -> f64 {
+        if x.is_nan() { x } else { 0.0 }
+    }
+
     fn kinks(&self) -> &[f64] {
         &[]
     }
@@ -33,11 +37,18 @@ impl Activation for Linear {
     }
 
     fn derivative_bounds(&self) -> DerivativeBounds {
-        DerivativeBounds { sup_abs: 1.0, sup_at: Attained::On { point: 0.0, set: "all x" }, inf: 1.0 }
+        DerivativeBounds {
+            sup_abs: 1.0,
+            sup_at: Attained::On { point: 0.0, set: "all x".into() },
+            inf: 1.0,
+            inf_at: Attained::On { point: 0.0, set: "all x".into() },
+            second_sup_abs: 0.0,
+            second_sup_at: Attained::On { point: 0.0, set: "all x".into() },
+        }
     }
 
-    fn moments(&self, q: f64) -> GaussianMoments {
-        GaussianMoments {
+    fn moments(&self, q: f64) -> Result<GaussianMoments, ExpectationError> {
+        Ok(GaussianMoments {
             q,
             phi: 0.0,
             phi2: q,
@@ -48,11 +59,11 @@ impl Activation for Linear {
             ddphi: Some(0.0),
             phi2_slope: Some(1.0),
             error: 0.0,
-        }
+        })
     }
 
-    fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
-        PairMoments { phi: pair.covariance, dphi: 1.0, aligned: pair.covariance }
+    fn pair_moments(&self, pair: GaussianPair) -> Result<PairMoments, ExpectationError> {
+        Ok(PairMoments { phi: pair.covariance, dphi: 1.0, aligned: pair.covariance })
     }
 
     fn smoothed(&self, mean: f64, _spread: f64) -> Option<[f64; 3]> {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub use bounds::{Attained, DerivativeBounds, SATURATION};
 pub use erf::Erf;
-pub use gaussian::{GaussianMoments, GaussianPair, PairMoments};
+pub use gaussian::{ExpectationError, GaussianMoments, GaussianPair, PairMoments};
 pub use hermite::HermiteSeries;
 pub use linear::Linear;
 pub use relu::Relu;
@@ -31,11 +31,11 @@ use crate::names::{self, Registered, UnknownName};
 
 /// A scalar function phi applied to every pre-activation.
 pub trait Activation: Debug + Send + Sync {
-    /// Registry name.
-    fn name(&self) -> &'static str;
+    /// The canonical spelling, with arguments and scales: [`by_name`] gives the same activation for it.
+    fn name(&self) -> &str;
 
     /// phi(x) as a formula in plain text.
-    fn formula(&self) -> &'static str;
+    fn formula(&self) -> &str;
 
     /// phi(x).
     fn value(&self, x: f64) -> f64;
@@ -48,8 +48,17 @@ pub trait Activation: Debug + Send + Sync {
         (self.value(x), self.derivative(x))
     }
 
+    /// phi''(x) between the kinks: the jumps of phi' are not part of it. Where phi'' jumps, the value from the right.
+    fn second_derivative(&self, x: f64) -> f64;
+
     /// Places where phi' jumps, in increasing order.
     fn kinks(&self) -> &[f64];
+
+    /// Places where phi or one of its derivatives jumps, in increasing order, the kinks among them: quadrature splits there, and
+    /// phi is analytic in between.
+    fn seams(&self) -> &[f64] {
+        self.kinks()
+    }
 
     /// Where a smooth activation has its transition: quadrature puts its panels around it.
     fn centre(&self) -> f64 {
@@ -61,13 +70,17 @@ pub trait Activation: Debug + Send + Sync {
         false
     }
 
-    /// sup |phi'| and inf phi' in closed form.
+    /// sup |phi'|, inf phi' and sup |phi''|, with where they are attained.
     fn derivative_bounds(&self) -> DerivativeBounds;
 
     /// E f(sqrt(q) z) over a standard normal z for f = phi, phi^2, phi', phi'^2, phi'^4, (phi phi')^2, phi'', and d E phi^2 / dq.
     ///
     /// Error at most 1e-12 of the expectation of the absolute value, for q in [0, 1e6].
-    fn moments(&self, q: f64) -> GaussianMoments {
+    ///
+    /// # Errors
+    ///
+    /// [`ExpectationError`] if an expectation does not exist or its error is larger.
+    fn moments(&self, q: f64) -> Result<GaussianMoments, ExpectationError> {
         gaussian::moments_by_quadrature(self.as_dyn(), q)
     }
 
@@ -84,7 +97,11 @@ pub trait Activation: Debug + Send + Sync {
     }
 
     /// E f(u) f(v) over a centred Gaussian pair for f = phi, phi', phi phi'; accuracy as [`Activation::moments`].
-    fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
+    ///
+    /// # Errors
+    ///
+    /// As [`Activation::moments`].
+    fn pair_moments(&self, pair: GaussianPair) -> Result<PairMoments, ExpectationError> {
         gaussian::pair_moments_by_quadrature(self.as_dyn(), pair)
     }
 

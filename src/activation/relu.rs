@@ -2,18 +2,18 @@
 
 use std::f64::consts::PI;
 
-use super::{Activation, Attained, DerivativeBounds, GaussianMoments, GaussianPair, PairMoments};
+use super::{Activation, Attained, DerivativeBounds, ExpectationError, GaussianMoments, GaussianPair, PairMoments};
 
 /// `max(x, 0)`: derivative 1 for x > 0, else 0 (0 at the kink, as PyTorch has it).
 #[derive(Debug, Clone, Copy)]
 pub struct Relu;
 
 impl Activation for Relu {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "relu"
     }
 
-    fn formula(&self) -> &'static str {
+    fn formula(&self) -> &str {
         "max(x, 0)"
     }
 
@@ -32,6 +32,10 @@ impl Activation for Relu {
         }
     }
 
+    fn second_derivative(&self, x: f64) -> f64 {
+        if x.is_nan() { x } else { 0.0 }
+    }
+
     fn kinks(&self) -> &[f64] {
         &[0.0]
     }
@@ -41,13 +45,20 @@ impl Activation for Relu {
     }
 
     fn derivative_bounds(&self) -> DerivativeBounds {
-        DerivativeBounds { sup_abs: 1.0, sup_at: Attained::On { point: 1.0, set: "x > 0" }, inf: 0.0 }
+        DerivativeBounds {
+            sup_abs: 1.0,
+            sup_at: Attained::On { point: 1.0, set: "x > 0".into() },
+            inf: 0.0,
+            inf_at: Attained::On { point: 0.0, set: "x <= 0".into() },
+            second_sup_abs: 0.0,
+            second_sup_at: Attained::On { point: 1.0, set: "x != 0".into() },
+        }
     }
 
     /// `E phi = sqrt(q / 2 pi)`, `E phi^2 = q/2`, `E phi'^k = 1/2`, `E phi'' = 1 / sqrt(2 pi q)` (the delta at the kink).
-    fn moments(&self, q: f64) -> GaussianMoments {
+    fn moments(&self, q: f64) -> Result<GaussianMoments, ExpectationError> {
         let half = if q > 0.0 { 0.5 } else { 0.0 };
-        GaussianMoments {
+        Ok(GaussianMoments {
             q,
             phi: (q / (2.0 * PI)).sqrt(),
             phi2: 0.5 * q,
@@ -58,20 +69,20 @@ impl Activation for Relu {
             ddphi: (q > 0.0).then(|| 1.0 / (2.0 * PI * q).sqrt()),
             phi2_slope: (q > 0.0).then_some(0.5),
             error: 4.0 * f64::EPSILON,
-        }
+        })
     }
 
     /// Arc-cosine kernels of order 1 and 0 (Cho and Saul 2009): with `theta = acos c`,
     /// `E phi phi = sqrt(q1 q2) (sin theta + (pi - theta) cos theta) / 2 pi`, `E phi' phi' = (pi - theta) / 2 pi`.
-    fn pair_moments(&self, pair: GaussianPair) -> PairMoments {
+    fn pair_moments(&self, pair: GaussianPair) -> Result<PairMoments, ExpectationError> {
         if pair.q1 == 0.0 || pair.q2 == 0.0 {
-            return PairMoments { phi: 0.0, dphi: 0.0, aligned: 0.0 };
+            return Ok(PairMoments { phi: 0.0, dphi: 0.0, aligned: 0.0 });
         }
         let (c, s) = pair.cosine_and_sine();
         let supplement = PI - s.atan2(c);
         // phi phi' = phi.
         let phi = pair.q1.sqrt() * pair.q2.sqrt() * (s + supplement * c) / (2.0 * PI);
-        PairMoments { phi, dphi: supplement / (2.0 * PI), aligned: phi }
+        Ok(PairMoments { phi, dphi: supplement / (2.0 * PI), aligned: phi })
     }
 
     /// With `t = mean / spread` and the normal distribution function F and density f: `E phi = mean F(t) + spread f(t)`,

@@ -20,11 +20,11 @@ impl<'a> Shifted<'a> {
 }
 
 impl Activation for Shifted<'_> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         self.inner.name()
     }
 
-    fn formula(&self) -> &'static str {
+    fn formula(&self) -> &str {
         self.inner.formula()
     }
 
@@ -38,6 +38,10 @@ impl Activation for Shifted<'_> {
 
     fn value_and_derivative(&self, x: f64) -> (f64, f64) {
         self.inner.value_and_derivative(x + self.shift)
+    }
+
+    fn second_derivative(&self, x: f64) -> f64 {
+        self.inner.second_derivative(x + self.shift)
     }
 
     fn kinks(&self) -> &[f64] {
@@ -76,8 +80,8 @@ mod tests {
             let averaged = integrate(
                 |z| {
                     let shifted = Shifted::new(phi, s.sqrt() * z);
-                    let moments = shifted.moments(q);
-                    let pair = shifted.pair_moments(GaussianPair { q1: q, q2: q, covariance: c * q });
+                    let moments = shifted.moments(q).expect("exists");
+                    let pair = shifted.pair_moments(GaussianPair { q1: q, q2: q, covariance: c * q }).expect("exists");
                     let weight = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
                     let stein = [moments.ddphi, moments.phi2_slope].map(|m| m.expect("q > 0"));
                     [moments.phi2, pair.phi, pair.dphi, pair.aligned, stein[0], stein[1]].map(|f| f * weight)
@@ -85,8 +89,8 @@ mod tests {
                 &[-9.0, -3.0, 0.0, 3.0, 9.0],
                 1e-8,
             );
-            let whole = phi.moments(q + s);
-            let pair = phi.pair_moments(GaussianPair { q1: q + s, q2: q + s, covariance: c * q + s });
+            let whole = phi.moments(q + s).expect("exists");
+            let pair = phi.pair_moments(GaussianPair { q1: q + s, q2: q + s, covariance: c * q + s }).expect("exists");
             let stein = [whole.ddphi, whole.phi2_slope].map(|m| m.expect("q > 0"));
             let expected = [whole.phi2, pair.phi, pair.dphi, pair.aligned, stein[0], stein[1]];
             for (got, expected) in averaged.value.into_iter().zip(expected) {

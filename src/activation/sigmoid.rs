@@ -7,11 +7,11 @@ use super::{Activation, Attained, DerivativeBounds};
 pub struct Sigmoid;
 
 impl Activation for Sigmoid {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "sigmoid"
     }
 
-    fn formula(&self) -> &'static str {
+    fn formula(&self) -> &str {
         "1 / (1 + exp(-x))"
     }
 
@@ -32,12 +32,24 @@ impl Activation for Sigmoid {
         (if x >= 0.0 { larger } else { smaller }, smaller * larger)
     }
 
+    /// `phi' (1 - 2 phi) = -phi' tanh(x / 2)`.
+    fn second_derivative(&self, x: f64) -> f64 {
+        -self.derivative(x) * (0.5 * x).tanh()
+    }
+
     fn kinks(&self) -> &[f64] {
         &[]
     }
 
     fn derivative_bounds(&self) -> DerivativeBounds {
-        DerivativeBounds { sup_abs: 0.25, sup_at: Attained::At(vec![0.0]), inf: 0.0 }
+        DerivativeBounds {
+            sup_abs: 0.25,
+            sup_at: Attained::At(vec![0.0]),
+            inf: 0.0,
+            inf_at: Attained::Nowhere,
+            second_sup_abs: 1.0 / 108f64.sqrt(),
+            second_sup_at: Attained::At(vec![-1.316_957_896_924_816_7, 1.316_957_896_924_816_7]),
+        }
     }
 
     fn as_dyn(&self) -> &dyn Activation {

@@ -7,11 +7,11 @@ use super::{Activation, Attained, DerivativeBounds};
 pub struct Tanh;
 
 impl Activation for Tanh {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "tanh"
     }
 
-    fn formula(&self) -> &'static str {
+    fn formula(&self) -> &str {
         "tanh(x)"
     }
 
@@ -39,12 +39,25 @@ impl Activation for Tanh {
         ((minus * plus).copysign(x), 4.0 * t * plus * plus)
     }
 
+    /// `-2 tanh(x) / cosh^2 x`.
+    fn second_derivative(&self, x: f64) -> f64 {
+        let (value, derivative) = self.value_and_derivative(x);
+        -2.0 * value * derivative
+    }
+
     fn kinks(&self) -> &[f64] {
         &[]
     }
 
     fn derivative_bounds(&self) -> DerivativeBounds {
-        DerivativeBounds { sup_abs: 1.0, sup_at: Attained::At(vec![0.0]), inf: 0.0 }
+        DerivativeBounds {
+            sup_abs: 1.0,
+            sup_at: Attained::At(vec![0.0]),
+            inf: 0.0,
+            inf_at: Attained::Nowhere,
+            second_sup_abs: 4.0 / 27f64.sqrt(),
+            second_sup_at: Attained::At(vec![-0.658_478_948_462_408_4, 0.658_478_948_462_408_4]),
+        }
     }
 
     fn as_dyn(&self) -> &dyn Activation {

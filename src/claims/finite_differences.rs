@@ -30,11 +30,11 @@ const STATED_ERROR: f64 = 1e-8;
 struct WrongSlope(Arc<dyn Activation>);
 
 impl Activation for WrongSlope {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         self.0.name()
     }
 
-    fn formula(&self) -> &'static str {
+    fn formula(&self) -> &str {
         self.0.formula()
     }
 
@@ -44,6 +44,10 @@ impl Activation for WrongSlope {
 
     fn derivative(&self, x: f64) -> f64 {
         1.01 * self.0.derivative(x)
+    }
+
+    fn second_derivative(&self, x: f64) -> f64 {
+        1.01 * self.0.second_derivative(x)
     }
 
     fn kinks(&self) -> &[f64] {

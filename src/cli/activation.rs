@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::console::Console;
 use super::failure::Failure;
-use crate::activation::{self, Activation, Attained, GaussianMoments};
+use crate::activation::{self, Activation, Attained, ExpectationError, GaussianMoments};
 
 /// Derivative bounds and Gaussian expectations of an activation
 ///
@@ -26,12 +26,12 @@ pub(super) struct Arguments {
 
 #[derive(Serialize)]
 struct Document {
-    name: &'static str,
-    formula: &'static str,
+    name: String,
+    formula: String,
     derivative_sup: f64,
     derivative_sup_at: serde_json::Value,
     /// Where the supremum is attained on a whole set, that set in words; `derivative_sup_at` is then one of its points.
-    derivative_sup_set: Option<&'static str>,
+    derivative_sup_set: Option<String>,
     derivative_inf: f64,
     kinks: Vec<f64>,
     moments: GaussianMoments,
@@ -43,36 +43,36 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     if !(q > 0.0 && q <= 1e6) {
         return Err(Failure::input(anyhow::anyhow!("--q is {q}; a variance must be above 0 and at most 1e6")));
     }
-    let document = document(&*phi, q);
+    let document = document(&*phi, q).map_err(Failure::input)?;
     console.result(&document, || text(&document))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn document(phi: &dyn Activation, q: f64) -> Document {
+fn document(phi: &dyn Activation, q: f64) -> Result<Document, ExpectationError> {
     let bounds = phi.derivative_bounds();
     let (at, set) = match &bounds.sup_at {
         Attained::At(points) => match points[..] {
             [only] => (serde_json::json!(only), None),
             _ => (serde_json::json!(points), None),
         },
-        Attained::On { point, set } => (serde_json::json!(point), Some(*set)),
+        Attained::On { point, set } => (serde_json::json!(point), Some(set.clone().into_owned())),
         Attained::Nowhere => (serde_json::Value::Null, None),
     };
-    Document {
-        name: phi.name(),
-        formula: phi.formula(),
+    Ok(Document {
+        name: phi.name().to_owned(),
+        formula: phi.formula().to_owned(),
         derivative_sup: bounds.sup_abs,
         derivative_sup_at: at,
         derivative_sup_set: set,
         derivative_inf: bounds.inf,
         kinks: phi.kinks().to_vec(),
-        moments: phi.moments(q),
-    }
+        moments: phi.moments(q)?,
+    })
 }
 
 fn text(document: &Document) -> String {
     let mut text = format!("{}: phi(x) = {}\n", document.name, document.formula);
-    let place = match (document.derivative_sup_set, &document.derivative_sup_at) {
+    let place = match (&document.derivative_sup_set, &document.derivative_sup_at) {
         (Some(set), _) => format!("for {set}"),
         (None, serde_json::Value::Null) => "approached, not attained".to_owned(),
         (None, at) => format!("at x = {at}"),

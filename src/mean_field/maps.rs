@@ -1,7 +1,11 @@
 //! Variance map, correlation map and chi of one activation.
 
+use std::sync::OnceLock;
+
 use super::{Kernel, ScaledKernel};
-use crate::activation::{Activation, GaussianPair, HermiteSeries, Shifted};
+use crate::activation::{
+    Activation, ExpectationError, GaussianMoments, GaussianPair, HermiteSeries, PairMoments, Shifted,
+};
 
 /// What an activation does to a Gaussian batch with covariance `Q`.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +65,7 @@ const LARGEST_VARIANCE: f64 = 1e6;
 const LINEAR_REGIME: f64 = 1e-24;
 
 /// Maps that cannot be computed.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum MapError {
     /// The variance is outside the domain of the Gaussian expectations.
     #[error(
@@ -72,6 +76,9 @@ pub enum MapError {
         /// The largest variance in the batch.
         variance: f64,
     },
+    /// An expectation does not exist.
+    #[error(transparent)]
+    Expectation(#[from] ExpectationError),
 }
 
 /// The maps of an activation for `(u_a, u_b) ~ N(0, Q)`.
@@ -90,7 +97,7 @@ pub enum MapError {
 ///
 /// # Errors
 ///
-/// [`MapError`] with the variance if it is beyond that.
+/// [`MapError`] with the variance if it is beyond that, or with the expectation that does not exist.
 ///
 /// # Source
 ///
@@ -119,6 +126,8 @@ pub fn activation_maps(
         .iter()
         .map(|(phi, _)| expand.then(|| HermiteSeries::new(*phi, scale * largest, 0)).flatten())
         .collect();
+    // The first of the expectations that cannot be had; what is computed with the others is then dropped.
+    let failure = OnceLock::new();
     let [output, slope, aligned] = q.kernel.map_pairs(
         |variance| -> Vec<Option<HermiteSeries>> {
             let series = |((phi, _), longest): (&(&dyn Activation, f64), &Option<HermiteSeries>)| match longest {
@@ -134,7 +143,11 @@ pub fn activation_maps(
             for (((phi, weight), first), second) in functions.iter().zip(first).zip(second) {
                 let by_series =
                     first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
-                let moments = by_series.unwrap_or_else(|| phi.pair_moments(pair));
+                let moments = by_series.map_or_else(|| phi.pair_moments(pair), Ok);
+                let moments = moments.unwrap_or_else(|error| {
+                    failure.get_or_init(|| error);
+                    PairMoments { phi: f64::NAN, dphi: f64::NAN, aligned: f64::NAN }
+                });
                 sums[0] += weight * moments.phi;
                 sums[1] += weight * moments.dphi;
                 sums[2] += weight * moments.aligned;
@@ -142,17 +155,26 @@ pub fn activation_maps(
             sums
         },
     );
-    let average = |moment: &dyn Fn(&dyn Activation, f64) -> Option<f64>| {
+    let average = |moment: &dyn Fn(&GaussianMoments) -> Option<f64>| {
         let at = |variance: f64| {
-            let parts = functions.iter().map(|(phi, weight)| weight * moment(*phi, scale * variance).unwrap_or(0.0));
+            let parts = functions.iter().map(|(phi, weight)| match phi.moments(scale * variance) {
+                Ok(moments) => weight * moment(&moments).unwrap_or(0.0),
+                Err(error) => {
+                    failure.get_or_init(|| error);
+                    f64::NAN
+                }
+            });
             let (sum, size) = parts.fold((0.0, 0.0), |(sum, size): (f64, f64), part| (sum + part, size + part.abs()));
             // What cancels between opposite biases is zero, not rounding.
             if sum.abs() < 1e-12 * size { 0.0 } else { sum }
         };
         q.kernel.per_sample(at)
     };
-    let curvature = average(&|phi, q| phi.moments(q).ddphi);
-    let variance_slope = average(&|phi, q| phi.moments(q).phi2_slope);
+    let curvature = average(&|moments| moments.ddphi);
+    let variance_slope = average(&|moments| moments.phi2_slope);
+    if let Some(error) = failure.into_inner() {
+        return Err(MapError::Expectation(error));
+    }
     // phi'' of a homogeneous activation falls with the size of its argument.
     let ln_curvature = if phi.is_homogeneous() && !biased { 0.5 * (ln_reference - q.ln_scale) } else { 0.0 };
     Ok(ActivationMaps {

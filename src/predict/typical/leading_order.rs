@@ -166,7 +166,7 @@ pub(super) fn log_moments(
             functional.variance += variance / units;
             functional.with_last += with_last / units;
         }
-        let sensitivity = Sensitivity::of(&*block.activation, kernels, maps);
+        let sensitivity = Sensitivity::of(&*block.activation, kernels, maps).map_err(|error| error.to_string())?;
         let ln_factor = 2.0 * block.sigma_w().ln() + kernels.input.ln_scale - kernels.gaussian.ln_scale;
         let factor = ln_factor.exp();
         for functional in &mut functionals {

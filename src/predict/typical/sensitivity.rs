@@ -1,10 +1,12 @@
 //! How the maps of one layer answer to a small change of the covariance that they are given.
 
+use std::sync::OnceLock;
+
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::super::forward::LayerKernels;
-use crate::activation::{Activation, GaussianPair, HermiteSeries, Shifted};
+use crate::activation::{Activation, ExpectationError, GaussianPair, HermiteSeries, Shifted};
 use crate::mean_field::{ActivationMaps, BiasNode, Kernel, reference_scale};
 
 /// Derivatives of one pair's entry `f(q_a, q_b, q_ab)` with respect to the normalised kernel.
@@ -33,7 +35,8 @@ const CORRELATION_STEP: f64 = 1e-2;
 const EQUAL: f64 = 1e-9;
 
 impl Sensitivity {
-    pub fn of(phi: &dyn Activation, layer: &LayerKernels, maps: &ActivationMaps) -> Self {
+    /// The linearised maps at the kernels of a layer.
+    pub fn of(phi: &dyn Activation, layer: &LayerKernels, maps: &ActivationMaps) -> Result<Self, ExpectationError> {
         let kernel = &layer.gaussian.kernel;
         let biased = layer.biases != BiasNode::NONE;
         let scale = if biased { layer.gaussian.ln_scale.exp() } else { reference_scale(phi, &layer.gaussian) };
@@ -63,10 +66,14 @@ impl Sensitivity {
             })
             .collect();
         let series_of = |a: usize| &series[if exchangeable { 0 } else { a }];
+        // The maps exist at Q, so a step beyond is all that can fail.
+        let failure = OnceLock::new();
         let single = |a: usize| -> [PairSlopes; 2] {
             let at = |factor: f64| {
                 nodes.iter().fold([0.0; 3], |[v, p, slope], (phi, weight)| {
-                    let m = phi.moments(scale * q[(a, a)] * factor);
+                    let Some(m) = noted(&failure, phi.moments(scale * q[(a, a)] * factor)) else {
+                        return [f64::NAN; 3];
+                    };
                     [v + weight * m.phi2, p + weight * m.dphi2, slope + weight * m.phi2_slope.unwrap_or(0.0)]
                 })
             };
@@ -87,7 +94,9 @@ impl Sensitivity {
                     let (first, second) = (&series_of(a)[k][step_a], &series_of(b)[k][step_b]);
                     let by_series =
                         first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
-                    let moments = by_series.unwrap_or_else(|| phi.pair_moments(pair));
+                    let Some(moments) = by_series.or_else(|| noted(&failure, phi.pair_moments(pair))) else {
+                        return [f64::NAN; 2];
+                    };
                     sums[0] += weight * moments.phi;
                     sums[1] += weight * moments.dphi;
                 }
@@ -137,7 +146,7 @@ impl Sensitivity {
             (output[(a, b)], ln_slope[(a, b)]) = (k, p);
             (output[(b, a)], ln_slope[(b, a)]) = (turned(k), turned(p));
         }
-        Self { batch, output, ln_slope }
+        failure.into_inner().map_or(Ok(Self { batch, output, ln_slope }), Err)
     }
 
     /// The gradient with respect to Q of a function whose gradient with respect to K is `on_output`, and with respect to ln P
@@ -161,4 +170,9 @@ impl Sensitivity {
         }
         on_q
     }
+}
+
+/// The value, or nothing and the error in `failure` if it is the first.
+fn noted<T>(failure: &OnceLock<ExpectationError>, result: Result<T, ExpectationError>) -> Option<T> {
+    result.map_err(|error| failure.get_or_init(|| error)).ok()
 }

@@ -4,10 +4,18 @@
 //! logarithmic scale, so that no depth over- or underflows; [`activation_maps`] are the variance and correlation maps with
 //! their gradients chi. Nothing here draws a random number or reads a measurement.
 
-mod critical;
+mod correlation;
+mod edge;
+mod error;
 mod kernel;
 mod maps;
+mod phase;
+mod variance;
 
-pub use critical::{Critical, NoCritical, critical_sigma_w};
+pub use correlation::{CorrelationFixedPoint, CorrelationMap};
+pub use edge::{Critical, EdgeOfChaos, EdgePoint, NoCritical, critical_sigma_w};
+pub use error::MeanFieldError;
 pub use kernel::{Kernel, ScaledKernel};
 pub use maps::{ActivationMaps, BiasNode, MapError, SampleVector, activation_maps, reference_scale};
+pub use phase::{Phase, PhasePoint, phase_point};
+pub use variance::{FixedPoint, GREATEST_VARIANCE, LEAST_VARIANCE, Scales, Stability, VarianceMap, Variances};

@@ -51,6 +51,42 @@ impl OutputDirectory {
     }
 }
 
+/// A file that is known to be writable, before work is done that would be lost otherwise.
+#[derive(Debug)]
+pub(super) struct OutputFile {
+    path: PathBuf,
+}
+
+impl OutputFile {
+    /// Tries the file's directory. Leaves nothing behind.
+    pub fn prepare(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        anyhow::ensure!(!path.is_dir(), "{shown}: this is a directory; name a file");
+        let problem = || format!("{shown}: cannot be written; its directory must exist and be writable");
+        NamedTempFile::new_in(directory(path))
+            .map_err(|error| std::io::Error::from(error.kind()))
+            .with_context(problem)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Writes the text under a temporary name and renames it.
+    pub fn write(&self, text: &str) -> anyhow::Result<PathBuf> {
+        let problem = || format!("{}: cannot be written", self.path.display());
+        let mut temporary = NamedTempFile::new_in(directory(&self.path)).with_context(problem)?;
+        temporary.write_all(text.as_bytes()).with_context(problem)?;
+        permit_reading(&temporary).with_context(problem)?;
+        temporary.persist(&self.path).with_context(problem)?;
+        Ok(self.path.clone())
+    }
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// Temporary files are private; a report is as readable as any other file.
 #[cfg(unix)]
 fn permit_reading(file: &NamedTempFile) -> std::io::Result<()> {

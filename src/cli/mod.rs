@@ -10,6 +10,7 @@ mod console;
 mod failure;
 mod files;
 mod measure;
+mod phase;
 mod predict;
 mod report;
 mod verify;
@@ -57,6 +58,8 @@ Examples:
   gradspectra backprop model.safetensors --activation tanh
                                         one backward pass through your own weights
   gradspectra chain model.safetensors   all singular values of the product of its matrices
+  gradspectra phase tanh --critical --sigma-b 0.05
+                                        the scale of the weights at which gradients hold
   gradspectra verify                    every claim of the project, with its controls
 
 A first specification of your own:
@@ -83,6 +86,7 @@ enum Command {
     Backprop(backprop::Arguments),
     Chain(chain::Arguments),
     Activation(activation::Arguments),
+    Phase(phase::Arguments),
 }
 
 /// Runs the program on the process's own arguments.
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Backprop(arguments) => backprop::run(&arguments, &console),
         Command::Chain(arguments) => chain::run(&arguments, &console),
         Command::Activation(arguments) => activation::run(&arguments, &console),
+        Command::Phase(arguments) => phase::run(&arguments, &console),
     };
     match outcome {
         Ok(code) => code,

@@ -149,6 +149,71 @@ impl CorrelationMap {
     }
 }
 
+/// [`CorrelationMap`]s at all variances between two, for thousands of points.
+///
+/// # Formula
+///
+/// The coefficients of P are smooth functions of ln q: they are interpolated between the maps at 14 variances per factor of e, in panels whose
+/// maps share their own panels in `sqrt(1 - c)`.
+///
+/// # Accuracy
+///
+/// c* and chi_c* as of the maps themselves, to 1e-11.
+#[derive(Debug)]
+pub struct CorrelationTable {
+    first: i32,
+    panels: Vec<Option<Vec<CorrelationMap>>>,
+}
+
+impl CorrelationTable {
+    /// The maps for the variances that are asked for: others are not prepared.
+    ///
+    /// # Errors
+    ///
+    /// [`ExpectationError`] if an expectation does not exist.
+    pub fn new(phi: &dyn Activation, variances: impl Iterator<Item = f64> + Clone) -> Result<Self, ExpectationError> {
+        let cell = |q: f64| q.ln().floor() as i32;
+        let first = variances.clone().map(cell).min().unwrap_or(0);
+        let last = variances.clone().map(cell).max().unwrap_or(first - 1);
+        let mut wanted = vec![false; usize::try_from(last - first + 1).unwrap_or(0)];
+        for q in variances {
+            wanted[(cell(q) - first) as usize] = true;
+        }
+        let panels = wanted.into_par_iter().enumerate().map(|(k, wanted)| {
+            if !wanted {
+                return Ok(None);
+            }
+            let left = f64::from(first) + k as f64;
+            // The larger the variance, the sharper P: its panels do for the smaller ones.
+            let ends = Slopes::new(phi, (left + 1.0).exp())?.panel_ends()?;
+            let nodes: Vec<f64> = Chebyshev::nodes(left, left + 1.0, NODES).collect();
+            let map = |t: f64| CorrelationMap::on(&Slopes::new(phi, t.exp())?, &ends);
+            nodes.into_par_iter().map(map).collect::<Result<Vec<_>, _>>().map(Some)
+        });
+        Ok(Self { first, panels: panels.collect::<Result<_, _>>()? })
+    }
+
+    /// The map at one of the variances.
+    pub fn at(&self, q: f64) -> Option<CorrelationMap> {
+        let t = q.ln();
+        let k = usize::try_from(t.floor() as i32 - self.first).ok()?;
+        let maps = self.panels.get(k)?.as_ref()?;
+        let left = t.floor();
+        let weights = Chebyshev::weights(left, left + 1.0, NODES, t);
+        let panel = |p: usize| {
+            let series = |pick: fn(&Panel) -> &Chebyshev| {
+                Chebyshev::combination(maps.iter().map(|map| pick(&map.panels[p])).zip(weights.iter().copied()))
+            };
+            Some(Panel {
+                slope: series(|panel| &panel.slope)?,
+                integral: series(|panel| &panel.integral)?,
+                before: maps.iter().zip(&weights).map(|(map, weight)| weight * map.panels[p].before).sum(),
+            })
+        };
+        Some(CorrelationMap { panels: (0..maps[0].panels.len()).map(panel).collect::<Option<_>>()? })
+    }
+}
+
 /// P of an activation at one variance, by the fastest way there is.
 struct Slopes<'a> {
     phi: &'a dyn Activation,

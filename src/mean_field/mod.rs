@@ -12,10 +12,10 @@ mod maps;
 mod phase;
 mod variance;
 
-pub use correlation::{CorrelationFixedPoint, CorrelationMap};
+pub use correlation::{CorrelationFixedPoint, CorrelationMap, CorrelationTable};
 pub use edge::{Critical, EdgeOfChaos, EdgePoint, NoCritical, critical_sigma_w};
 pub use error::MeanFieldError;
 pub use kernel::{Kernel, ScaledKernel};
 pub use maps::{ActivationMaps, BiasNode, MapError, SampleVector, activation_maps, reference_scale};
-pub use phase::{Phase, PhasePoint, phase_point};
+pub use phase::{Phase, PhasePoint, phase_point, phase_points};
 pub use variance::{FixedPoint, GREATEST_VARIANCE, LEAST_VARIANCE, Scales, Stability, VarianceMap, Variances};

@@ -1,10 +1,12 @@
 //! What becomes of variances, correlations and gradients at given scales.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::correlation::{CorrelationFixedPoint, CorrelationMap};
+use super::correlation::{CorrelationFixedPoint, CorrelationMap, CorrelationTable};
 use super::variance::{FixedPoint, MARGINAL, Scales, Stability, VarianceMap, Variances};
 use super::{GREATEST_VARIANCE, MeanFieldError};
+use crate::activation::Activation;
 
 /// What wide networks do with two inputs and with a gradient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,13 +99,39 @@ pub fn phase_point(map: &VarianceMap<'_>, scales: Scales, start: f64) -> Result<
         return Err(MeanFieldError::Variance { name: "the variance to start from", value: start });
     }
     let variances = map.variances(scales, start)?;
-    let correlation = match variances.reached {
-        Some(reached) if scales.sigma_w > 0.0 => correlation(map, scales, &reached, variances.every)?,
-        // Without weights all units are their biases.
-        Some(_) => Some(CorrelationFixedPoint { c: 1.0, distance: 0.0, chi_c: 0.0 }),
-        None => homogeneous_limit(map),
-    };
+    let correlation = correlation(map, scales, &variances)?;
     Ok(PhasePoint::new(scales, variances, correlation))
+}
+
+/// The mean-field numbers at many pairs of scales: as [`phase_point`], to 1e-12 (c* and what follows from it to 1e-11), with expectations
+/// from tables.
+///
+/// # Errors
+///
+/// [`ExpectationError`] if the expectations do not exist for any variance; otherwise every point has its own error.
+pub fn phase_points(
+    phi: &dyn Activation,
+    scales: &[Scales],
+    start: f64,
+) -> Result<Vec<Result<PhasePoint, MeanFieldError>>, MeanFieldError> {
+    if !(start > 0.0 && start <= GREATEST_VARIANCE) {
+        return Err(MeanFieldError::Variance { name: "the variance to start from", value: start });
+    }
+    let map = VarianceMap::tabulated(phi)?;
+    let variances: Vec<_> = scales.par_iter().map(|scales| map.variances(*scales, start)).collect();
+    let chaotic = |variances: &Variances| {
+        variances.reached.filter(|point| point.chi_1 > 1.0 && point.q > 0.0 && !variances.every).map(|point| point.q)
+    };
+    let table = CorrelationTable::new(phi, variances.iter().flatten().filter_map(chaotic))?;
+    let points = scales.par_iter().zip(variances).map(|(scales, variances)| {
+        let variances = variances?;
+        let correlation = match chaotic(&variances).and_then(|q| table.at(q)) {
+            Some(map) => Some(map.fixed_point(scales.weight_variance())),
+            None => correlation(&map, *scales, &variances)?,
+        };
+        Ok(PhasePoint::new(*scales, variances, correlation))
+    });
+    Ok(points.collect())
 }
 
 /// An activation without a scale takes two inputs to c = 1 as `1 - c ~ 1 / l^2`, whatever becomes of their variance; a linear one keeps c.
@@ -116,11 +144,15 @@ fn homogeneous_limit(map: &VarianceMap<'_>) -> Option<CorrelationFixedPoint> {
 fn correlation(
     map: &VarianceMap<'_>,
     scales: Scales,
-    reached: &FixedPoint,
-    every: bool,
+    variances: &Variances,
 ) -> Result<Option<CorrelationFixedPoint>, MeanFieldError> {
     let phi = map.activation();
-    if every || reached.q == 0.0 {
+    let Some(reached) = variances.reached else { return Ok(homogeneous_limit(map)) };
+    if scales.sigma_w == 0.0 {
+        // All units are their biases.
+        return Ok(Some(CorrelationFixedPoint { c: 1.0, distance: 0.0, chi_c: 0.0 }));
+    }
+    if variances.every || reached.q == 0.0 {
         // Near 0 a smooth activation is linear, one with a kink there is homogeneous.
         let bends = phi.kinks().contains(&0.0);
         return Ok(bends.then_some(CorrelationFixedPoint { c: 1.0, distance: 0.0, chi_c: 1.0 }));
@@ -132,6 +164,13 @@ fn correlation(
 }
 
 impl PhasePoint {
+    /// The numbers on the edge of chaos at a given fixed point of the same scales: chi_1 = 1 and c* = 1 there, whether networks stay or not.
+    pub fn on_edge(scales: Scales, q: f64, chi_parallel: f64, fixed_points: Vec<FixedPoint>) -> Self {
+        let reached = FixedPoint::new(q, 1.0, chi_parallel);
+        let correlation = CorrelationFixedPoint { c: 1.0, distance: 0.0, chi_c: 1.0 };
+        Self::new(scales, Variances { fixed_points, reached: Some(reached), every: false }, Some(correlation))
+    }
+
     pub(super) fn new(scales: Scales, variances: Variances, correlation: Option<CorrelationFixedPoint>) -> Self {
         let reached = variances.reached;
         let phase = match reached {

@@ -69,7 +69,7 @@ pub struct FixedPoint {
 pub(super) const MARGINAL: f64 = 1e-9;
 
 impl FixedPoint {
-    fn new(q: f64, chi_1: f64, chi_parallel: f64) -> Self {
+    pub(super) fn new(q: f64, chi_1: f64, chi_parallel: f64) -> Self {
         let stability = match chi_parallel.abs() - 1.0 {
             off if off.abs() <= MARGINAL => Stability::Marginal,
             off if off < 0.0 => Stability::Stable,
@@ -156,6 +156,11 @@ impl<'a> VarianceMap<'a> {
     ///
     /// [`ExpectationError`] if they exist at no variance.
     pub fn new(phi: &'a dyn Activation) -> Result<Self, ExpectationError> {
+        Self::with(phi)
+    }
+
+    /// TEMPORARY
+    pub fn tabulated(phi: &'a dyn Activation) -> Result<Self, ExpectationError> {
         Self::with(phi)
     }
 

@@ -57,6 +57,31 @@ impl Chebyshev {
         self.coefficients[0] + y * b1 - b2
     }
 
+    /// The values at `x` of the polynomials that are 1 at one of the [`nodes`](Self::nodes) and 0 at the others: the weights with which the
+    /// values there make the value at x.
+    pub fn weights(left: f64, right: f64, count: usize, x: f64) -> Vec<f64> {
+        let y = (x - 0.5 * (left + right)) / (0.5 * (right - left));
+        let angle = y.clamp(-1.0, 1.0).acos();
+        // sum_k' T_k(y_j) T_k(y) 2 / n: cosines are cheap enough for some tens of nodes.
+        let polynomials: Vec<f64> = (0..count).map(|k| (k as f64 * angle).cos()).collect();
+        let node = |j: usize| PI * (j as f64 + 0.5) / count as f64;
+        let sum = |j: usize| (1..count).map(|k| polynomials[k] * (k as f64 * node(j)).cos()).sum::<f64>();
+        (0..count).map(|j| (1.0 + 2.0 * sum(j)) / count as f64).collect()
+    }
+
+    /// The weighted sum of series on one interval, of equal length.
+    pub fn combination<'a>(series: impl IntoIterator<Item = (&'a Self, f64)>) -> Option<Self> {
+        let mut series = series.into_iter();
+        let (first, weight) = series.next()?;
+        let mut sum = Self { coefficients: first.coefficients.iter().map(|a| weight * a).collect(), ..*first };
+        for (other, weight) in series {
+            for (total, a) in sum.coefficients.iter_mut().zip(&other.coefficients) {
+                *total += weight * a;
+            }
+        }
+        Some(sum)
+    }
+
     /// The larger of the last two coefficients: about what the series leaves out, for a function that is smooth on the interval.
     pub fn tail(&self) -> f64 {
         self.coefficients.iter().rev().take(2).fold(0.0, |tail: f64, a| tail.max(a.abs()))
@@ -93,6 +118,11 @@ mod tests {
             assert!((series.at(x) - x.exp()).abs() < 4e-15);
             assert!((integral.at(x) - (x.exp() - (-0.5f64).exp())).abs() < 4e-15);
         }
+        let weights = Chebyshev::weights(-0.5, 1.5, 20, 0.3);
+        let sum: f64 = weights.iter().zip(&values).map(|(weight, value)| weight * value).sum();
+        assert!((sum - 0.3f64.exp()).abs() < 4e-15);
+        let twice = Chebyshev::combination([(&series, 0.5), (&series, 1.5)]).expect("two series");
+        assert!((twice.at(0.3) - 2.0 * 0.3f64.exp()).abs() < 8e-15);
         assert_eq!((series.left(), series.right()), (-0.5, 1.5));
         // Six nodes do not do for exp on this interval: the tail says so.
         let short: Vec<f64> = Chebyshev::nodes(-0.5, 1.5, 6).map(f64::exp).collect();

@@ -11,6 +11,7 @@ mod chain;
 mod gradient_norms;
 mod html;
 mod lesson;
+mod phase;
 mod product_spectrum;
 mod sections;
 mod spectra;
@@ -24,6 +25,7 @@ use crate::study::Study;
 
 pub use chain::chain_figure;
 pub use html::page;
+pub use phase::{edges_figure, maps_figure, phase_figure};
 pub use words::finding;
 
 /// One figure of a report.

@@ -1,0 +1,406 @@
+//! Phase diagrams, maps with the paths of their iteration, and edges of chaos.
+
+use plotters::prelude::*;
+
+use super::FigureError;
+use super::theme::{self, Area, Axis, Chart, DrawingError, Legend, Symbol, TEXT, UNIT};
+use super::words::significant;
+use crate::mean_field::{EdgeOfChaos, EdgePoint, Phase, Stability};
+use crate::study::{Edges, MapsSheet, PhaseDiagram};
+
+/// Depth scales at which the colour changes, in layers.
+const LEVELS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
+
+/// From shallow to deep; luminance carries the order (viridis).
+const COLOURS: [RGBColor; 10] = [
+    RGBColor(68, 1, 84),
+    RGBColor(72, 36, 117),
+    RGBColor(65, 68, 135),
+    RGBColor(53, 95, 141),
+    RGBColor(42, 120, 142),
+    RGBColor(33, 145, 140),
+    RGBColor(53, 183, 121),
+    RGBColor(122, 209, 81),
+    RGBColor(189, 223, 38),
+    RGBColor(253, 231, 37),
+];
+
+const UNBOUNDED: RGBColor = RGBColor(200, 200, 200);
+
+/// The SVG of a phase diagram: the depth scale of correlations over the scales, with the edge of chaos.
+///
+/// # Errors
+///
+/// [`FigureError`] if the drawing library fails.
+pub fn phase_figure(diagram: &PhaseDiagram) -> Result<String, FigureError> {
+    draw_diagram(diagram).map_err(|source| FigureError { figure: "phase", source })
+}
+
+/// The SVG of the variance and the correlation map at one point.
+///
+/// # Errors
+///
+/// [`FigureError`] if the drawing library fails.
+pub fn maps_figure(sheet: &MapsSheet) -> Result<String, FigureError> {
+    draw_maps(sheet).map_err(|source| FigureError { figure: "maps", source })
+}
+
+/// The SVG of several edges of chaos, one small panel each.
+///
+/// # Errors
+///
+/// [`FigureError`] if the drawing library fails.
+pub fn edges_figure(edges: &Edges) -> Result<String, FigureError> {
+    draw_edges(edges).map_err(|source| FigureError { figure: "edges", source })
+}
+
+fn span(values: &[f64]) -> (f64, f64) {
+    let (low, high) = (values[0], values[values.len() - 1]);
+    if low < high { (low, high) } else { (low - 0.5, high + 0.5) }
+}
+
+/// Half-way between neighbours, and the ends of the axis.
+fn cells(values: &[f64]) -> Vec<f64> {
+    let (low, high) = span(values);
+    let middle = values.windows(2).map(|pair| 0.5 * (pair[0] + pair[1]));
+    std::iter::once(low).chain(middle).chain([high]).collect()
+}
+
+fn draw_diagram(diagram: &PhaseDiagram) -> Result<String, DrawingError> {
+    let phases = |phase: Phase| diagram.points.iter().flatten().any(|point| point.phase == phase);
+    let title = match (phases(Phase::Ordered), phases(Phase::Chaotic)) {
+        (true, true) => {
+            format!("{}: gradients vanish left of the edge of chaos and explode right of it", diagram.activation)
+        }
+        (true, false) => {
+            format!("{}: gradients vanish at all of these scales that keep the variance", diagram.activation)
+        }
+        (false, true) => {
+            format!("{}: gradients explode at all of these scales that keep the variance", diagram.activation)
+        }
+        (false, false) => format!("{}: no phase at these scales", diagram.activation),
+    };
+    let mut entries = vec![(Symbol::Line, theme::REFERENCE, "edge of chaos, \u{3c7}\u{2081} = 1")];
+    let (w, b) = (span(&diagram.sigma_w), span(&diagram.sigma_b));
+    let visible = |p: &EdgePoint| (w.0..=w.1).contains(&p.sigma_w) && (b.0..=b.1).contains(&p.sigma_b);
+    if diagram.edge.branches.iter().flatten().any(|p| visible(p) && p.stability == Stability::Unstable) {
+        entries.push((Symbol::Dashed, theme::REFERENCE, "the same on an unstable fixed point: out of reach"));
+    }
+    if phases(Phase::Unbounded) {
+        entries.push((Symbol::Box, UNBOUNDED, "variance grows without bound"));
+    }
+    let legend = Legend::new(entries);
+    theme::svg(theme::TITLE_HEIGHT + legend.height() + 560, &title, |area| {
+        let (top, rest) = area.split_vertically(legend.height() * UNIT);
+        legend.draw(&top)?;
+        let (plot, bar) = rest.split_horizontally(770 * UNIT);
+        let mut chart = theme::chart(&plot, Axis::linear(w.0, w.1), Axis::linear(b.0, b.1), true)?;
+        theme::mesh(&mut chart, Some("\u{3c3}_w, scale of the weights"), "\u{3c3}_b, scale of the biases")?;
+        let (columns, rows) = (cells(&diagram.sigma_w), cells(&diagram.sigma_b));
+        for row in 0..diagram.sigma_b.len() {
+            let colour = |column: usize| cell_colour(diagram, column, row);
+            let mut start = 0;
+            for column in 1..=diagram.sigma_w.len() {
+                // Runs of one colour are one rectangle: a fine grid stays a small file.
+                if column == diagram.sigma_w.len() || colour(column) != colour(start) {
+                    if let Some(colour) = colour(start) {
+                        let corners = [(columns[start], rows[row]), (columns[column], rows[row + 1])];
+                        chart.draw_series([Rectangle::new(corners, colour.filled())])?;
+                    }
+                    start = column;
+                }
+            }
+        }
+        draw_edge(&mut chart, &diagram.edge, (w, b))?;
+        label_phases(&mut chart, diagram)?;
+        colour_bar(&bar)
+    })
+}
+
+fn cell_colour(diagram: &PhaseDiagram, column: usize, row: usize) -> Option<RGBColor> {
+    let point = diagram.point(column, row)?;
+    match (point.phase, point.xi_c) {
+        (Phase::Unbounded, _) => Some(UNBOUNDED),
+        (_, Some(xi)) => Some(COLOURS[LEVELS.partition_point(|level| *level <= xi)]),
+        // Not exponential: deeper than any level.
+        (_, None) => Some(COLOURS[COLOURS.len() - 1]),
+    }
+}
+
+type Span = (f64, f64);
+
+fn draw_edge(chart: &mut Chart<'_, '_>, edge: &EdgeOfChaos, (w, b): (Span, Span)) -> Result<(), DrawingError> {
+    let inside = |p: &EdgePoint| (w.0..=w.1).contains(&p.sigma_w) && (b.0..=b.1).contains(&p.sigma_b);
+    for branch in &edge.branches {
+        for stable in [true, false] {
+            for piece in branch.chunk_by(|p, q| inside(p) && inside(q)) {
+                let kept = |p: &EdgePoint| (p.stability != Stability::Unstable) == stable;
+                for run in piece.chunk_by(|p, q| kept(p) == kept(q)) {
+                    let line: Vec<(f64, f64)> =
+                        run.iter().filter(|p| inside(p) && kept(p)).map(|p| (p.sigma_w, p.sigma_b)).collect();
+                    if line.len() < 2 {
+                        continue;
+                    }
+                    let halo = WHITE.stroke_width(theme::THICK + 2 * UNIT);
+                    chart.draw_series([PathElement::new(line.clone(), halo)])?;
+                    if stable {
+                        chart.draw_series([PathElement::new(line, theme::REFERENCE.stroke_width(theme::THICK))])?;
+                    } else {
+                        for pair in line.windows(2).step_by(2) {
+                            chart.draw_series([PathElement::new(
+                                pair.to_vec(),
+                                theme::REFERENCE.stroke_width(theme::THICK),
+                            )])?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    if let Some(sigma_w) = edge.at_origin.filter(|s| (w.0..=w.1).contains(s) && b.0 <= 0.0) {
+        let dot = |radius: i32, colour: RGBColor| Circle::new((sigma_w, 0.0), radius, colour.filled());
+        chart.draw_series([dot(theme::POINT + 2 * UNIT as i32, WHITE), dot(theme::POINT, theme::REFERENCE)])?;
+    }
+    Ok(())
+}
+
+/// The name of a phase in the middle of the part of the grid that is in it.
+fn label_phases(chart: &mut Chart<'_, '_>, diagram: &PhaseDiagram) -> Result<(), DrawingError> {
+    let (columns, rows) = (diagram.sigma_w.len(), diagram.sigma_b.len());
+    for (phase, words) in [
+        (Phase::Ordered, "ordered: gradients vanish"),
+        (Phase::Chaotic, "chaotic: gradients explode"),
+        (Phase::Unbounded, "unbounded"),
+    ] {
+        let here = |w: usize, b: usize| diagram.point(w, b).is_some_and(|point| point.phase == phase);
+        // The longest run of a row, in the row where it is longest in the middle half of the grid.
+        let run = |b: usize| {
+            let mut best = (0, 0);
+            let mut start = None;
+            for w in 0..=columns {
+                if w < columns && here(w, b) {
+                    start.get_or_insert(w);
+                } else if let Some(from) = start.take()
+                    && w - from > best.1
+                {
+                    best = (from, w - from);
+                }
+            }
+            best
+        };
+        let middle = rows / 4..(3 * rows).div_ceil(4);
+        let Some((b, (from, length))) = middle.map(|b| (b, run(b))).max_by_key(|(_, run)| run.1) else { continue };
+        let width = theme::text_width(words, TEXT);
+        let room = f64::from(672 * UNIT) * length as f64 / columns as f64;
+        if room < f64::from(width) {
+            continue;
+        }
+        let (low, high) = span(&diagram.sigma_w);
+        let centre = low + (high - low) * (from as f64 + 0.5 * length as f64) / columns as f64;
+        let (x, y) = chart.backend_coord(&(centre, diagram.sigma_b[b]));
+        let area = chart.plotting_area().strip_coord_spec();
+        let (x0, y0) = area.get_base_pixel();
+        let dark = phase == Phase::Unbounded;
+        let colour = if dark { RGBColor(40, 40, 40) } else { WHITE };
+        let style = ("sans-serif", TEXT, FontStyle::Bold).into_font().color(&colour);
+        area.draw(&Text::new(words, (x - x0 - width / 2, y - y0 - TEXT as i32 / 2), style))?;
+    }
+    Ok(())
+}
+
+fn colour_bar(area: &Area<'_>) -> Result<(), DrawingError> {
+    let unit = UNIT as i32;
+    let (left, top, width, cell) = (10 * unit, 40 * unit, 26 * unit, 42 * unit);
+    area.draw(&Text::new("depth scale \u{3be}_c,", (left, 0), theme::font(TEXT)))?;
+    area.draw(&Text::new("layers (log)", (left, 18 * unit), theme::font(TEXT)))?;
+    for (k, colour) in COLOURS.iter().rev().enumerate() {
+        let y = top + cell * k as i32;
+        area.draw(&Rectangle::new([(left, y), (left + width, y + cell)], colour.filled()))?;
+    }
+    for (k, level) in LEVELS.iter().rev().enumerate() {
+        let y = top + cell * (k as i32 + 1);
+        area.draw(&PathElement::new(
+            vec![(left + width, y), (left + width + 6 * unit, y)],
+            BLACK.stroke_width(theme::THIN),
+        ))?;
+        area.draw(&Text::new(format!("{level}"), (left + width + 10 * unit, y - TEXT as i32 / 2), theme::font(TEXT)))?;
+    }
+    Ok(())
+}
+
+fn draw_maps(sheet: &MapsSheet) -> Result<String, DrawingError> {
+    let point = &sheet.point;
+    let scales = format!("\u{3c3}_w = {}, \u{3c3}_b = {}", significant(point.sigma_w), significant(point.sigma_b));
+    let title = match (point.q_star, point.c_star) {
+        (Some(q), Some(c)) => {
+            format!(
+                "{}, {scales}: variances come to {}, correlations to {}",
+                sheet.activation,
+                significant(q),
+                significant(c)
+            )
+        }
+        (Some(q), None) => format!("{}, {scales}: variances come to {}", sheet.activation, significant(q)),
+        (None, _) => format!("{}, {scales}: the variance grows without bound", sheet.activation),
+    };
+    let legend = Legend::new(vec![
+        (Symbol::Line, theme::PREDICTION, "map of one layer"),
+        (Symbol::Thin, theme::REFERENCE, "unchanged"),
+        (Symbol::Thin, theme::MEASUREMENT, "layer by layer"),
+        (Symbol::Point, theme::LIMIT, "fixed point"),
+        (Symbol::Hollow, theme::LIMIT, "unstable fixed point"),
+    ]);
+    theme::svg(theme::TITLE_HEIGHT + legend.height() + 470, &title, |area| {
+        let (top, plots) = area.split_vertically(legend.height() * UNIT);
+        legend.draw(&top)?;
+        let (left, right) = plots.split_horizontally(480 * UNIT);
+        let fixed: Vec<(f64, bool)> =
+            point.fixed_points.iter().map(|p| (p.q, p.stability != Stability::Unstable)).collect();
+        let high = sheet.variance_map.last().map_or(1.0, |last| last.0);
+        map_panel(
+            &left,
+            &sheet.variance_map,
+            &sheet.variances,
+            &fixed,
+            high,
+            ["variance q of a layer", "V(q), of the next layer"],
+        )?;
+        if sheet.correlation_map.is_empty() {
+            let words = "no variance is left (or it has no bound): no correlation map";
+            right.draw(&Text::new(words, (60 * UNIT as i32, 200 * UNIT as i32), theme::font(TEXT)))?;
+            return Ok(());
+        }
+        let mut fixed = vec![(1.0, point.c_star == Some(1.0))];
+        fixed.extend(point.c_star.filter(|c| *c < 1.0).map(|c| (c, true)));
+        map_panel(
+            &right,
+            &sheet.correlation_map,
+            &sheet.correlations,
+            &fixed,
+            1.05,
+            ["correlation c of two inputs", "C(c), in the next layer"],
+        )
+    })
+}
+
+fn map_panel(
+    area: &Area<'_>,
+    map: &[(f64, f64)],
+    path: &[f64],
+    fixed: &[(f64, bool)],
+    high: f64,
+    [x, y]: [&str; 2],
+) -> Result<(), DrawingError> {
+    let mut chart = theme::chart(area, Axis::linear(0.0, high), Axis::linear(0.0, high), true)?;
+    theme::mesh(&mut chart, Some(x), y)?;
+    let inside = |(x, y): &(f64, f64)| (0.0..=high).contains(x) && (0.0..=high).contains(y);
+    chart
+        .draw_series([PathElement::new(vec![(0.0, 0.0), (high, high)], theme::REFERENCE.stroke_width(theme::THIN))])?;
+    let curve: Vec<(f64, f64)> = map.iter().copied().filter(|point| inside(point)).collect();
+    chart.draw_series([PathElement::new(curve, theme::PREDICTION.stroke_width(theme::THICK))])?;
+    let mut web = Vec::new();
+    for pair in path.windows(2) {
+        web.extend([(pair[0], pair[0]), (pair[0], pair[1]), (pair[1], pair[1])]);
+    }
+    web.retain(inside);
+    if web.len() > 1 {
+        chart.draw_series([PathElement::new(web, theme::MEASUREMENT.stroke_width(theme::THIN + UNIT / 2))])?;
+    }
+    for &(at, stable) in fixed.iter().filter(|(at, _)| *at <= high) {
+        if stable {
+            chart.draw_series([Circle::new((at, at), theme::POINT, theme::LIMIT.filled())])?;
+        } else {
+            chart.draw_series([Circle::new(
+                (at, at),
+                theme::POINT + UNIT as i32,
+                theme::LIMIT.stroke_width(theme::MEDIUM),
+            )])?;
+        }
+    }
+    Ok(())
+}
+
+/// Largest scales of the small panels: what people use lies within.
+const PANEL_W: f64 = 4.0;
+const PANEL_B: f64 = 2.0;
+const COLUMNS: usize = 5;
+
+fn draw_edges(edges: &Edges) -> Result<String, DrawingError> {
+    let count = edges.edges.len();
+    let rows = count.div_ceil(COLUMNS).max(1);
+    let reachable = |edge: &EdgeOfChaos| {
+        edge.branches.iter().flatten().any(|p| p.stability == Stability::Stable && p.sigma_b > 0.0)
+    };
+    let curves = edges.edges.iter().filter(|(_, edge)| reachable(edge)).count();
+    let title = format!("{curves} of {count} activations have an edge of chaos that networks with biases can stay on");
+    let legend = Legend::new(vec![
+        (Symbol::Line, theme::PREDICTION, "stable"),
+        (Symbol::Dashed, theme::MEASUREMENT, "on an unstable fixed point"),
+        (Symbol::Line, theme::SHADE, "marginal"),
+        (Symbol::Point, theme::REFERENCE, "at \u{3c3}_b = 0"),
+    ]);
+    let panel = 170;
+    theme::svg(theme::TITLE_HEIGHT + legend.height() + panel * rows as u32 + 40, &title, |area| {
+        let (top, rest) = area.split_vertically(legend.height() * UNIT);
+        legend.draw(&top)?;
+        let (grid, foot) = rest.split_vertically(panel * rows as u32 * UNIT);
+        let panels = grid.split_evenly((rows, COLUMNS));
+        for ((name, edge), area) in edges.edges.iter().zip(&panels) {
+            edge_panel(area, name, edge)?;
+        }
+        let words = "every panel: \u{3c3}_w from 0 to 4 to the right, \u{3c3}_b from 0 to 2 upwards; what lies beyond is not drawn";
+        foot.draw(&Text::new(words, (20 * UNIT as i32, 10 * UNIT as i32), theme::font(TEXT)))?;
+        Ok(())
+    })
+}
+
+fn edge_panel(area: &Area<'_>, name: &str, edge: &EdgeOfChaos) -> Result<(), DrawingError> {
+    let ticks = |values: &[i32]| values.iter().map(|k| (f64::from(*k), k.to_string())).collect::<Vec<_>>();
+    let mut chart = ChartBuilder::on(area)
+        .margin(6 * UNIT)
+        .margin_top(28 * UNIT)
+        .x_label_area_size(22 * UNIT)
+        .y_label_area_size(22 * UNIT)
+        .build_cartesian_2d(
+            Axis::with_ticks(0.0, PANEL_W, ticks(&[0, 1, 2, 3, 4])),
+            Axis::with_ticks(0.0, PANEL_B, ticks(&[0, 1, 2])),
+        )?;
+    theme::mesh(&mut chart, None, "")?;
+    let name: String =
+        if name.chars().count() > 20 { name.chars().take(19).chain(['\u{2026}']).collect() } else { name.to_owned() };
+    area.draw(&Text::new(name, (30 * UNIT as i32, 4 * UNIT as i32), theme::font(TEXT)))?;
+    let inside = |p: &EdgePoint| p.sigma_w <= PANEL_W && p.sigma_b <= PANEL_B;
+    let mut drawn = false;
+    for branch in &edge.branches {
+        for run in branch.chunk_by(|p, q| p.stability == q.stability && inside(p) == inside(q)) {
+            let line: Vec<(f64, f64)> = run.iter().filter(|p| inside(p)).map(|p| (p.sigma_w, p.sigma_b)).collect();
+            if line.len() < 2 {
+                continue;
+            }
+            drawn = true;
+            match run[0].stability {
+                Stability::Stable => {
+                    chart.draw_series([PathElement::new(line, theme::PREDICTION.stroke_width(theme::THICK))])?;
+                }
+                Stability::Marginal => {
+                    chart.draw_series([PathElement::new(line, theme::SHADE.stroke_width(theme::THICK))])?;
+                }
+                Stability::Unstable => {
+                    for pair in line.windows(2).step_by(2) {
+                        let colour = theme::MEASUREMENT.stroke_width(theme::THICK);
+                        chart.draw_series([PathElement::new(pair.to_vec(), colour)])?;
+                    }
+                }
+            }
+        }
+    }
+    if let Some(sigma_w) = edge.at_origin.filter(|s| *s <= PANEL_W) {
+        drawn = true;
+        chart.draw_series([Circle::new((sigma_w, 0.0), theme::POINT, theme::REFERENCE.filled())])?;
+    }
+    if !drawn {
+        let words = if edge.is_empty() { "none" } else { "beyond the panel" };
+        area.draw(&Text::new(words, (70 * UNIT as i32, 80 * UNIT as i32), theme::font(TEXT)))?;
+    }
+    Ok(())
+}

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "X", allow_hyphen_values = true, required_unless_present = "critical")]
     sigma_w: Option<Values>,
 
-    /// Scale of the biases: a number, or n values as `lo:hi:n` [default: 0; with --critical: the whole edge]
+    /// Scale of the biases: a number, or n values as `lo:hi:n` [default: 0; the whole edge for --critical with a file]
     #[arg(long, value_name = "Y", allow_hyphen_values = true)]
     sigma_b: Option<Values>,
 
@@ -163,7 +163,9 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     let phi = activation::by_name(&arguments.activation).map_err(Failure::input)?;
     let sigma_b = arguments.sigma_b.clone().unwrap_or(Values { values: vec![0.0], range: false });
     match &arguments.sigma_w {
-        None if arguments.sigma_b.is_none() => whole_edge(&*phi, &files, console),
+        None if arguments.sigma_b.is_none() && (files.rows.is_some() || files.figure.is_some()) => {
+            whole_edge(&*phi, &files, console)
+        }
         None if sigma_b.range => edge_points(&*phi, &sigma_b.values, &files, console),
         None => critical_point(&*phi, sigma_b.values[0], &files, console),
         Some(sigma_w) if sigma_w.range || sigma_b.range => {
@@ -279,7 +281,8 @@ fn point_text(document: &PointDocument<'_>) -> String {
         }
         None => {}
     }
-    let others: Vec<_> = point.fixed_points.iter().filter(|p| Some(p.q) != point.q_star).collect();
+    let others: Vec<_> =
+        point.fixed_points.iter().filter(|p| point.q_star.is_none_or(|q| (p.q - q).abs() > 1e-9 * q)).collect();
     for other in others {
         let word = match other.stability {
             Stability::Stable => "stable",

@@ -70,9 +70,9 @@ impl EdgeOfChaos {
             match (before, here) {
                 (Some((_, Some(last))), Some(next)) => {
                     let branch = branches.last_mut().expect("the last point is in a branch");
-                    if (last.stability == Stability::Stable) != (next.stability == Stability::Stable) {
-                        let stable = |q: f64| point(q).is_some_and(|p| p.stability == Stability::Stable);
-                        branch.extend(point(boundary(last.q_star, next.q_star, &stable)));
+                    if last.repels() != next.repels() {
+                        let repels = |q: f64| point(q).is_some_and(|p| p.repels());
+                        branch.extend(point(boundary(last.q_star, next.q_star, &repels)));
                     }
                     branch.push(next);
                 }
@@ -120,13 +120,11 @@ impl EdgeOfChaos {
 
     /// Where the stability changes: the half-stable points.
     pub fn half_stable(&self) -> impl Iterator<Item = &EdgePoint> {
-        let changes = |branch: &'_ [EdgePoint], k: usize| {
-            let stable = |k: usize| branch[k].stability == Stability::Stable;
-            k > 0 && k + 1 < branch.len() && branch[k].stability != Stability::Stable && stable(k - 1) != stable(k + 1)
-        };
+        let changes = |pair: &[EdgePoint]| pair[0].repels() != pair[1].repels();
+        // The point before a change is the one that was put there.
         self.branches
             .iter()
-            .flat_map(move |branch| (0..branch.len()).filter(move |&k| changes(branch, k)).map(move |k| &branch[k]))
+            .flat_map(move |branch| branch.windows(2).filter(move |pair| changes(pair)).map(|pair| &pair[0]))
     }
 
     /// The shape of the edge in a sentence or two.
@@ -146,7 +144,7 @@ impl EdgeOfChaos {
             };
         }
         let share = |wanted: Stability| points().filter(|p| p.stability == wanted).count();
-        let (all, stable, marginal) = (points().count(), share(Stability::Stable), share(Stability::Marginal));
+        let (all, unstable, marginal) = (points().count(), share(Stability::Unstable), share(Stability::Marginal));
         let mut words = match (self.at_origin, self.branches.first().and_then(|branch| branch.first())) {
             (Some(sigma_w), _) => format!("a curve from sigma_w = {sigma_w:.6} at sigma_b = 0"),
             (None, Some(first)) if first.sigma_b < 1e-5 => {
@@ -155,11 +153,11 @@ impl EdgeOfChaos {
             (None, _) => "a curve".to_owned(),
         };
         let halves: Vec<&EdgePoint> = self.half_stable().collect();
-        if stable == all {
-            words.push_str(", stable along its length");
-        } else if stable == 0 && marginal == all {
+        if marginal == all {
             words.push_str(", marginal along its length: the variance neither returns to q* nor leaves it");
-        } else if stable == 0 {
+        } else if unstable == 0 {
+            words.push_str(", stable along its length");
+        } else if unstable + marginal == all {
             words.push_str(", on an unstable fixed point along its length: no network stays there");
         } else {
             words.push_str("; part of it lies on an unstable fixed point, where no network stays");
@@ -194,6 +192,11 @@ fn boundary(inside: f64, outside: f64, holds: &dyn Fn(f64) -> bool) -> f64 {
 }
 
 impl EdgePoint {
+    /// Whether |chi_parallel| > 1, to rounding.
+    fn repels(&self) -> bool {
+        self.stability == Stability::Unstable
+    }
+
     fn new(q: f64, m: Univariate) -> Option<Self> {
         let bias_variance = q - m.phi2 / m.dphi2;
         if !(bias_variance >= -ROUNDING * q && m.dphi2 > f64::MIN_POSITIVE) {

@@ -97,6 +97,7 @@ fn draw_diagram(diagram: &PhaseDiagram) -> Result<String, DrawingError> {
         let mut chart = theme::chart(&plot, Axis::linear(w.0, w.1), Axis::linear(b.0, b.1), true)?;
         theme::mesh(&mut chart, Some("\u{3c3}_w, scale of the weights"), "\u{3c3}_b, scale of the biases")?;
         let (columns, rows) = (cells(&diagram.sigma_w), cells(&diagram.sigma_b));
+        let overlap = ((w.1 - w.0) * 0.002, (b.1 - b.0) * 0.002);
         for row in 0..diagram.sigma_b.len() {
             let colour = |column: usize| cell_colour(diagram, column, row);
             let mut start = 0;
@@ -104,7 +105,10 @@ fn draw_diagram(diagram: &PhaseDiagram) -> Result<String, DrawingError> {
                 // Runs of one colour are one rectangle: a fine grid stays a small file.
                 if column == diagram.sigma_w.len() || colour(column) != colour(start) {
                     if let Some(colour) = colour(start) {
-                        let corners = [(columns[start], rows[row]), (columns[column], rows[row + 1])];
+                        // Without an overlap the background shines through between the rectangles.
+                        let corners =
+                            [(columns[start], rows[row]), (columns[column] + overlap.0, rows[row + 1] + overlap.1)];
+                        let corners = corners.map(|(x, y)| (x.min(w.1), y.min(b.1)));
                         chart.draw_series([Rectangle::new(corners, colour.filled())])?;
                     }
                     start = column;
@@ -121,38 +125,34 @@ fn cell_colour(diagram: &PhaseDiagram, column: usize, row: usize) -> Option<RGBC
     let point = diagram.point(column, row)?;
     match (point.phase, point.xi_c) {
         (Phase::Unbounded, _) => Some(UNBOUNDED),
-        (_, Some(xi)) => Some(COLOURS[LEVELS.partition_point(|level| *level <= xi)]),
-        // Not exponential: deeper than any level.
-        (_, None) => Some(COLOURS[COLOURS.len() - 1]),
+        (_, xi) => {
+            // Where every correlation is kept, the gradient alone has a depth scale; it is that of correlations elsewhere in the ordered phase.
+            let xi = xi.or_else(|| {
+                point.c_star.map_or(point.chi_1, |_| None).map(|chi| 1.0 / chi.ln().abs()).filter(|xi| xi.is_finite())
+            });
+            // Not exponential: deeper than any level.
+            Some(COLOURS[xi.map_or(COLOURS.len() - 1, |xi| LEVELS.partition_point(|level| *level <= xi))])
+        }
     }
 }
 
 type Span = (f64, f64);
 
 fn draw_edge(chart: &mut Chart<'_, '_>, edge: &EdgeOfChaos, (w, b): (Span, Span)) -> Result<(), DrawingError> {
-    let inside = |p: &EdgePoint| (w.0..=w.1).contains(&p.sigma_w) && (b.0..=b.1).contains(&p.sigma_b);
     for branch in &edge.branches {
-        for stable in [true, false] {
-            for piece in branch.chunk_by(|p, q| inside(p) && inside(q)) {
-                let kept = |p: &EdgePoint| (p.stability != Stability::Unstable) == stable;
-                for run in piece.chunk_by(|p, q| kept(p) == kept(q)) {
-                    let line: Vec<(f64, f64)> =
-                        run.iter().filter(|p| inside(p) && kept(p)).map(|p| (p.sigma_w, p.sigma_b)).collect();
-                    if line.len() < 2 {
-                        continue;
+        for run in branch.chunk_by(|p, q| (p.stability == Stability::Unstable) == (q.stability == Stability::Unstable))
+        {
+            let line: Vec<(f64, f64)> = run.iter().map(|p| (p.sigma_w, p.sigma_b)).collect();
+            for line in inside(&line, w, b) {
+                let halo = WHITE.stroke_width(theme::THICK + 2 * UNIT);
+                chart.draw_series([PathElement::new(line.clone(), halo)])?;
+                let style = theme::REFERENCE.stroke_width(theme::THICK);
+                if run[0].stability == Stability::Unstable {
+                    for pair in line.windows(2).step_by(2) {
+                        chart.draw_series([PathElement::new(pair.to_vec(), style)])?;
                     }
-                    let halo = WHITE.stroke_width(theme::THICK + 2 * UNIT);
-                    chart.draw_series([PathElement::new(line.clone(), halo)])?;
-                    if stable {
-                        chart.draw_series([PathElement::new(line, theme::REFERENCE.stroke_width(theme::THICK))])?;
-                    } else {
-                        for pair in line.windows(2).step_by(2) {
-                            chart.draw_series([PathElement::new(
-                                pair.to_vec(),
-                                theme::REFERENCE.stroke_width(theme::THICK),
-                            )])?;
-                        }
-                    }
+                } else {
+                    chart.draw_series([PathElement::new(line, style)])?;
                 }
             }
         }
@@ -162,6 +162,37 @@ fn draw_edge(chart: &mut Chart<'_, '_>, edge: &EdgeOfChaos, (w, b): (Span, Span)
         chart.draw_series([dot(theme::POINT + 2 * UNIT as i32, WHITE), dot(theme::POINT, theme::REFERENCE)])?;
     }
     Ok(())
+}
+
+/// The parts of a line within a frame, cut at its border.
+fn inside(line: &[(f64, f64)], x: Span, y: Span) -> Vec<Vec<(f64, f64)>> {
+    let within = |p: (f64, f64)| (x.0..=x.1).contains(&p.0) && (y.0..=y.1).contains(&p.1);
+    let mut parts = vec![Vec::new()];
+    for pair in line.windows(2) {
+        let at = |t: f64| (pair[0].0 + t * (pair[1].0 - pair[0].0), pair[0].1 + t * (pair[1].1 - pair[0].1));
+        // Liang and Barsky: the segment is inside between t0 and t1.
+        let (mut t0, mut t1) = (0.0_f64, 1.0_f64);
+        for (from, to, span) in [(pair[0].0, pair[1].0, x), (pair[0].1, pair[1].1, y)] {
+            let step = to - from;
+            if step != 0.0 {
+                let (a, b) = ((span.0 - from) / step, (span.1 - from) / step);
+                (t0, t1) = (t0.max(a.min(b)), t1.min(a.max(b)));
+            } else if !(span.0..=span.1).contains(&from) {
+                t1 = -1.0;
+            }
+        }
+        if t0 >= t1 {
+            continue;
+        }
+        let part = parts.last_mut().expect("one is there from the start");
+        match part.last() {
+            Some(_) if within(pair[0]) => part.push(at(t1)),
+            None => part.extend([at(t0), at(t1)]),
+            Some(_) => parts.push(vec![at(t0), at(t1)]),
+        }
+    }
+    parts.retain(|part| part.len() > 1);
+    parts
 }
 
 /// The name of a phase in the middle of the part of the grid that is in it.
@@ -369,27 +400,24 @@ fn edge_panel(area: &Area<'_>, name: &str, edge: &EdgeOfChaos) -> Result<(), Dra
     let name: String =
         if name.chars().count() > 20 { name.chars().take(19).chain(['\u{2026}']).collect() } else { name.to_owned() };
     area.draw(&Text::new(name, (30 * UNIT as i32, 4 * UNIT as i32), theme::font(TEXT)))?;
-    let inside = |p: &EdgePoint| p.sigma_w <= PANEL_W && p.sigma_b <= PANEL_B;
     let mut drawn = false;
     for branch in &edge.branches {
-        for run in branch.chunk_by(|p, q| p.stability == q.stability && inside(p) == inside(q)) {
-            let line: Vec<(f64, f64)> = run.iter().filter(|p| inside(p)).map(|p| (p.sigma_w, p.sigma_b)).collect();
-            if line.len() < 2 {
-                continue;
-            }
-            drawn = true;
-            match run[0].stability {
-                Stability::Stable => {
-                    chart.draw_series([PathElement::new(line, theme::PREDICTION.stroke_width(theme::THICK))])?;
-                }
-                Stability::Marginal => {
-                    chart.draw_series([PathElement::new(line, theme::SHADE.stroke_width(theme::THICK))])?;
-                }
-                Stability::Unstable => {
+        for run in branch.chunk_by(|p, q| p.stability == q.stability) {
+            let line: Vec<(f64, f64)> = run.iter().map(|p| (p.sigma_w, p.sigma_b)).collect();
+            for line in inside(&line, (0.0, PANEL_W), (0.0, PANEL_B)) {
+                drawn = true;
+                let (colour, dashed) = match run[0].stability {
+                    Stability::Stable => (theme::PREDICTION, false),
+                    Stability::Marginal => (theme::SHADE, false),
+                    Stability::Unstable => (theme::MEASUREMENT, true),
+                };
+                let style = colour.stroke_width(theme::THICK);
+                if dashed {
                     for pair in line.windows(2).step_by(2) {
-                        let colour = theme::MEASUREMENT.stroke_width(theme::THICK);
-                        chart.draw_series([PathElement::new(pair.to_vec(), colour)])?;
+                        chart.draw_series([PathElement::new(pair.to_vec(), style)])?;
                     }
+                } else {
+                    chart.draw_series([PathElement::new(line, style)])?;
                 }
             }
         }

@@ -2,7 +2,12 @@
 //!
 //! [`Kernel`] is the covariance matrix of a batch of B samples, averaged over units; [`ScaledKernel`] carries it with a
 //! logarithmic scale, so that no depth over- or underflows; [`activation_maps`] are the variance and correlation maps with
-//! their gradients chi. Nothing here draws a random number or reads a measurement.
+//! their gradients chi.
+//!
+//! What the maps lead to: [`VarianceMap`] (all fixed points of the variance), [`CorrelationMap`] (that of the correlation), both in
+//! [`phase_point`] and, by the thousand, [`phase_points`]; [`transient`] is the way there; [`EdgeOfChaos`] is where gradients hold.
+//!
+//! Nothing here draws a random number or reads a measurement.
 
 mod correlation;
 mod edge;
@@ -10,6 +15,7 @@ mod error;
 mod kernel;
 mod maps;
 mod phase;
+mod transient;
 mod variance;
 
 pub use correlation::{CorrelationFixedPoint, CorrelationMap, CorrelationTable};
@@ -18,4 +24,5 @@ pub use error::MeanFieldError;
 pub use kernel::{Kernel, ScaledKernel};
 pub use maps::{ActivationMaps, BiasNode, MapError, SampleVector, activation_maps, reference_scale};
 pub use phase::{Phase, PhasePoint, phase_point, phase_points};
+pub use transient::{PairState, Transient, TransientLayer, transient};
 pub use variance::{FixedPoint, GREATEST_VARIANCE, LEAST_VARIANCE, Scales, Stability, VarianceMap, Variances};

@@ -101,31 +101,32 @@ fn reduce(x: f64, p: f64, inverse: f64) -> f64 {
     x - ((x * inverse + ROUND) - ROUND) * p
 }
 
-/// `2^e mod p` for the exponents of the last digit of an `f64`, from -1074.
-static POWERS: LazyLock<[Vec<u64>; 2]> = LazyLock::new(|| {
-    PRIMES.map(|p| {
-        let half = p.div_ceil(2);
-        let lowest = (0..1074).fold(1, |power, _| power * half % p);
-        std::iter::successors(Some(lowest), |power| Some(power * 2 % p)).take(2046).collect()
+/// Balanced `2^e mod p` for the exponents of the last digit of an `f64`, by its exponent field: from -1074, which 0 and 1 share.
+static POWERS: LazyLock<[Vec<f64>; 2]> = LazyLock::new(|| {
+    PRIMES.map(|prime| {
+        let p = prime as f64;
+        let lowest = (0..1074).fold(1, |power, _| power * prime.div_ceil(2) % prime);
+        let powers = std::iter::successors(Some(lowest), |power| Some(power * 2 % prime));
+        let powers: Vec<f64> = powers.take(2046).map(|power| reduce(power as f64, p, 1.0 / p)).collect();
+        powers[..1].iter().chain(&powers).copied().collect()
     })
 });
 
 /// Balanced residues of a matrix of finite entries, by the index of the prime.
 fn residues(matrix: &DMatrix<f64>, prime: usize) -> DMatrix<f64> {
-    fn modulo<const P: u64>(entry: f64, powers: &[u64]) -> f64 {
+    const FRACTION: u64 = (1 << 52) - 1;
+    let (powers, p) = (&POWERS[prime][..], PRIMES[prime] as f64);
+    let residue = |entry: f64| {
         let bits = entry.to_bits();
-        let (field, fraction) = ((bits >> 52) as usize & 0x7ff, bits & ((1 << 52) - 1));
-        // Subnormal numbers have the exponent of the smallest normal one, and no leading digit.
-        let whole = if field == 0 { fraction } else { fraction | 1 << 52 };
-        let residue = (whole % P * powers[field.saturating_sub(1)] % P) as f64;
-        let balanced = if residue > P as f64 / 2.0 { residue - P as f64 } else { residue };
-        if entry < 0.0 { -balanced } else { balanced }
-    }
-    let powers = &POWERS[prime][..];
-    match prime {
-        0 => matrix.map(|entry| modulo::<{ PRIMES[0] }>(entry, powers)),
-        _ => matrix.map(|entry| modulo::<{ PRIMES[1] }>(entry, powers)),
-    }
+        let field = (bits >> 52) as usize & 0x7ff;
+        // The digits as a whole number; subnormal numbers have no leading one.
+        let whole = f64::from_bits(bits & FRACTION | 1075 << 52) - if field == 0 { (1u64 << 52) as f64 } else { 0.0 };
+        let residue = reduce(reduce(whole, p, 1.0 / p) * powers[field], p, 1.0 / p);
+        residue * 1f64.copysign(entry)
+    };
+    let mut result = matrix.clone();
+    Arch::new().dispatch(|| result.as_mut_slice().iter_mut().for_each(|entry| *entry = residue(*entry)));
+    result
 }
 
 /// The product of matrices of balanced residues.

@@ -215,7 +215,10 @@ pub(super) fn nearly_descending(sizes: &[Wide]) -> Vec<usize> {
 pub(super) fn row_sizes(matrix: &DMatrix<f64>) -> Vec<f64> {
     let mut sizes = vec![0.0_f64; matrix.nrows()];
     for column in matrix.column_iter() {
-        sizes.iter_mut().zip(column.iter()).for_each(|(size, entry)| *size = size.max(entry.abs()));
+        // Not `f64::max`, whose care for NaN does not vectorise.
+        for (size, entry) in sizes.iter_mut().zip(column.as_slice()) {
+            *size = if entry.abs() > *size { entry.abs() } else { *size };
+        }
     }
     sizes
 }

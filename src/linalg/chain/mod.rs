@@ -87,7 +87,7 @@ use super::{LinalgError, Transpose, gemm};
 /// errors, the rank is found modulo two primes of 24 bits: that is never too high, and too low about once in 10^14 such cases. Values that
 /// are not zero but of the size of rounding errors count as not [determined](LogSingularValues::determined); the one-ulp change
 /// ([`super::one_ulp_off`]) finds more of them. It costs nothing unless a pivot is small; a chain whose range is no coordinate subspace
-/// (dead units of the past, layers that widen) takes up to half as long again to follow it.
+/// (dead units of the past, layers that widen) takes up to 60 % longer.
 ///
 /// # Example
 ///
@@ -335,9 +335,14 @@ fn step(product: Option<&Product>, range: &ExactRange, factor: &DMatrix<f64>) ->
     // The range is followed exactly where it has to be: in doubt, or where it is not all that the rows allow.
     let reduced = OnceCell::new();
     let exact = || reduced.get_or_init(|| range.image(factor).reduced()).rank();
+    let mut live = vec![true; rows];
     let (scaled, graded) = match Sizes::full(factor) {
         Some(sizes) => (RowScaled::of_full(factor, sizes), None),
         None => {
+            live.fill(false);
+            for column in factor.column_iter() {
+                live.iter_mut().zip(column.iter()).for_each(|(live, &entry)| *live |= entry != 0.0);
+            }
             // `W = B C` with a graded diagonal C: the columns of `W Q` would be nearly parallel, but `C Q` is graded by rows,
             // which QR copes with. Columns of zeros go with C, too: there they lower the rank exactly.
             let grading = column_grading(factor);
@@ -355,12 +360,11 @@ fn step(product: Option<&Product>, range: &ExactRange, factor: &DMatrix<f64>) ->
             (RowScaled::new(factor, &vec![0; rows], &undo), graded)
         }
     };
-    let live: Vec<usize> = (0..rows).filter(|&i| factor.row(i).iter().any(|&entry| entry != 0.0)).collect();
     let Extended { product, condition, full } =
         extended(graded.as_ref().or(product), scaled, Exact::of_factor(&exact))?;
-    let rank = product.sizes.d.len();
+    let live: Vec<usize> = (0..rows).filter(|&row| live[row]).collect();
     let range = match reduced.into_inner() {
-        _ if full && rank == live.len() => ExactRange::coordinates(rows, live),
+        _ if full && product.sizes.d.len() == live.len() => ExactRange::coordinates(rows, live),
         Some(reduced) => reduced,
         None => range.image(factor),
     };

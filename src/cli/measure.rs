@@ -100,7 +100,13 @@ fn spectra_table(spectra: &[ProductSpectrum]) -> String {
         return text;
     }
     let _ = write!(text, "\nproduct_spectrum: log10 of the singular values of W_l ... W_1, mean over networks\n");
-    let _ = writeln!(text, "{:>7}  {:<9} {:>6} {:>12} {:>10} {:>8}", "depth", "", "i", "mean log10", "s.e.", "zeros");
+    let unknown = spectra.iter().flat_map(|spectrum| &spectrum.log10_singular_values).any(|v| v.undetermined > 0);
+    let heading = if unknown { " not determined" } else { "" };
+    let _ = writeln!(
+        text,
+        "{:>7}  {:<9} {:>6} {:>12} {:>10} {:>8}{heading}",
+        "depth", "", "i", "mean log10", "s.e.", "zeros"
+    );
     for spectrum in spectra {
         let Some(last) = spectrum.log10_singular_values.len().checked_sub(1) else { continue };
         let mut shown = vec![("largest", 0), ("median", last / 2), ("smallest", last)];
@@ -109,9 +115,10 @@ fn spectra_table(spectra: &[ProductSpectrum]) -> String {
             let value = spectrum.log10_singular_values[index];
             let mean = value.mean.map_or_else(dash, |mean| format!("{mean:.4}"));
             let error = value.standard_error.map_or_else(dash, |error| format!("{error:.1e}"));
+            let unknown = if unknown { format!(" {:>14}", value.undetermined) } else { String::new() };
             let _ = writeln!(
                 text,
-                "{:>7}  {name:<9} {:>6} {mean:>12} {error:>10} {:>8}",
+                "{:>7}  {name:<9} {:>6} {mean:>12} {error:>10} {:>8}{unknown}",
                 spectrum.depth,
                 index + 1,
                 value.zeros

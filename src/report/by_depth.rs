@@ -20,9 +20,21 @@ pub(super) struct SpectrumCurve {
 /// One end of the spectrum against depth: (depth, log10, half-width of its band).
 pub(super) type End = Vec<(f64, f64, f64)>;
 
-/// Colours of the curves: the last is always the darkest.
-fn colours(count: usize) -> impl Iterator<Item = RGBColor> {
-    theme::DEPTHS.into_iter().skip(theme::DEPTHS.len().saturating_sub(count))
+/// Colours of the curves, from light to dark: the last is always the darkest, and more curves than the palette has colours take those between.
+fn colours(count: usize) -> Vec<RGBColor> {
+    let palette = theme::DEPTHS;
+    let last = palette.len() - 1;
+    if count <= palette.len() {
+        return palette[palette.len() - count..].to_vec();
+    }
+    let between = |k: usize| {
+        let at = (k * last) as f64 / (count - 1) as f64;
+        let (from, share) = ((at as usize).min(last - 1), at - at.floor().min((last - 1) as f64));
+        let (a, b) = (palette[from], palette[from + 1]);
+        let mix = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share).round() as u8;
+        RGBColor(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
+    };
+    (0..count).map(between).collect()
 }
 
 /// What the legend says about the spectra.
@@ -145,11 +157,41 @@ fn floors(largest: &End, ends: [f64; 2], [low, high]: [f64; 2], apart: f64) -> V
         })
         .collect();
     let relative: Vec<(f64, f64)> = largest.iter().map(|(x, y, _)| (*x, y + F64_RANGE)).collect();
-    let visible: Vec<(f64, f64)> = relative.into_iter().filter(|(_, y)| low < *y && *y < high).collect();
-    if !visible.is_empty() {
-        floors.push(Floor { label: "below: f64 rounding".to_owned(), lines: vec![visible] });
+    let lines = within(&relative, [low, high]);
+    if !lines.is_empty() {
+        floors.push(Floor { label: "below: f64 rounding".to_owned(), lines });
     }
     floors
+}
+
+/// The parts of a line that lie between two heights: cut where it crosses them, not at the points before.
+fn within(line: &[(f64, f64)], [low, high]: [f64; 2]) -> Vec<Vec<(f64, f64)>> {
+    let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
+    for pair in line.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        let crossing = |y: f64| (y - a.1) / (b.1 - a.1);
+        let (mut from, mut to) = (0.0_f64, 1.0_f64);
+        if a.1 == b.1 {
+            if !(low..=high).contains(&a.1) {
+                continue;
+            }
+        } else {
+            let (enters, leaves) = if a.1 < b.1 { (low, high) } else { (high, low) };
+            from = from.max(crossing(enters));
+            to = to.min(crossing(leaves));
+        }
+        if from >= to {
+            continue;
+        }
+        let along = |share: f64| (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share);
+        // The ends as they are: a sum may be an ulp off, and the next piece would not be joined.
+        let at = |share: f64| if share == 1.0 { b } else { along(share) };
+        match parts.last_mut().filter(|part| from == 0.0 && part.last() == Some(&a)) {
+            Some(part) => part.push(at(to)),
+            None => parts.push(vec![at(from), at(to)]),
+        }
+    }
+    parts
 }
 
 /// Largest and smallest singular value against depth, with the floors of number formats that are in sight.
@@ -250,9 +292,11 @@ fn label(
         // Where the line is.
         let (start, end) = lines.iter().flatten().fold((i32::MAX, i32::MIN), |(a, b), at| (a.min(at.0), b.max(at.0)));
         let start = start.max(plot_x.start + 2 * GAP);
-        let room = end.min(plot_x.end - 2 * GAP) - width - start;
+        let last = plot_x.end - 2 * GAP - width;
+        let room = (end - width).min(last) - start;
         let places = (0..=8).flat_map(|k| {
-            let left = start + room.max(0) * (8 - k) / 8;
+            // A line shorter than its name near the right edge: the name begins before it.
+            let left = (start + room.max(0) * (8 - k) / 8).min(last);
             let heights = || lines.iter().flat_map(|line| [left, left + width].map(|x| height_at(line, x)));
             let (above, below) = (heights().min().unwrap_or(0), heights().max().unwrap_or(0));
             [(left, above - GAP - height), (left, below + GAP / 2)]
@@ -290,5 +334,33 @@ fn height_at(line: &[(i32, i32)], x: i32) -> i32 {
         }
         (Some(a), _) => a.1,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_curve_has_a_colour_of_its_own_and_the_last_is_the_darkest() {
+        for count in 1..=40 {
+            let colours = colours(count);
+            assert_eq!(colours.len(), count);
+            assert_eq!(colours.last(), theme::DEPTHS.last());
+            let mut distinct: Vec<_> = colours.iter().map(|c| (c.0, c.1, c.2)).collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            assert_eq!(distinct.len(), count);
+        }
+        assert_eq!(colours(4), theme::DEPTHS);
+    }
+
+    #[test]
+    fn lines_are_cut_at_the_edges() {
+        let line = [(1.0, 5.0), (2.0, 3.0), (3.0, 1.0), (4.0, -1.0), (5.0, 1.0), (6.0, 1.0)];
+        let got = within(&line, [0.0, 4.0]);
+        let expected = [vec![(1.5, 4.0), (2.0, 3.0), (3.0, 1.0), (3.5, 0.0)], vec![(4.5, 0.0), (5.0, 1.0), (6.0, 1.0)]];
+        assert_eq!(got, expected);
+        assert!(within(&line, [7.0, 9.0]).is_empty() && within(&line[..1], [0.0, 9.0]).is_empty());
     }
 }

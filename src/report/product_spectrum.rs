@@ -35,16 +35,27 @@ pub(super) fn caption(study: &Study) -> String {
     let Some(last) = study.product_spectrum.last() else { return String::new() };
     let mut text = format!(
         "Singular values of the product of the weights W_l \u{2026} W_1 without the slopes of the activations, over {} networks (seed {}). Left: mean of \
-         log10 of the i-th largest at four depths; bands: three standard errors. Right: the ends of the spectrum against depth; dashed: where \
+         log10 of the i-th largest at {}; bands: three standard errors. Right: the ends of the spectrum against depth; dashed: where \
          number formats end, and 10^-16 of the largest, below which an explicit product in f64 has rounding errors only. Look for the depth \
          at which the lower end crosses a dashed line.",
-        last.trials, last.seed
+        last.trials,
+        last.seed,
+        match study.product_spectrum.len() {
+            1 => "this depth".to_owned(),
+            count => format!("{count} depths, the deepest in black"),
+        }
     );
     let zeros = last.log10_singular_values.iter().filter(|value| value.zeros > 0).count();
     if zeros > 0 {
         text.push_str(&format!(
             " {zeros} of the {} are exactly zero in some network; means are over the others.",
             last.log10_singular_values.len()
+        ));
+    }
+    let undetermined = last.log10_singular_values.iter().filter(|value| value.undetermined > 0).count();
+    if undetermined > 0 {
+        text.push_str(&format!(
+            " {undetermined} are in some network of the size of rounding errors: the weights in f64 do not determine them, and they are left out."
         ));
     }
     text

@@ -277,7 +277,8 @@ impl Study {
         let lost = self.variants.iter().flat_map(|variant| &variant.layers);
         let lost = lost.flat_map(|l| [l.zeros, l.infinite, l.nan, l.forward_infinite, l.forward_nan]);
         let products = self.product_spectrum.iter().flat_map(|spectrum| {
-            spectrum.log10_singular_values.iter().map(|value| value.zeros).chain([spectrum.trials])
+            let lost = spectrum.log10_singular_values.iter().flat_map(|value| [value.zeros, value.undetermined]);
+            lost.chain([spectrum.trials])
         });
         let others = self.variants.iter().map(|variant| variant.trials).chain([self.trials, self.batch]);
         let others = others.chain(products);

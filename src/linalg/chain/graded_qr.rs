@@ -5,7 +5,7 @@ use nalgebra::DMatrix;
 use super::super::{LinalgError, dimension};
 use super::banded::Banded;
 use super::grading::RowScaled;
-use super::householder::{Field, PivotedQr};
+use super::householder::{Field, Guide, PivotedQr};
 use super::wide::{Wide, power_of_two};
 
 /// Largest entry of U that the decomposition without pivoting may leave. Rows of U that are nearly multiples of others
@@ -23,6 +23,47 @@ const SMALLEST_PIVOT: f64 = 1e-100;
 const DISORDER: f64 = 4.0;
 const ROW_DISORDER: f64 = 16.0;
 
+/// Entries of an n x n factor, or pivots, that are this share of their row size have errors of more than a percent: sums of n rounding
+/// errors of random sign.
+fn undetermined(n: usize) -> f64 {
+    100.0 * f64::EPSILON * (n as f64).sqrt()
+}
+
+/// What is known about the rank of the product that a matrix M belongs to.
+pub(super) struct Rank<'a> {
+    /// Sizes of the rows of the factor of which M is the product with orthonormal columns, in the units of its [`RowScaled`] rows: M has
+    /// errors of eps times them. Zero for rows that are exactly zero.
+    pub(super) row_sizes: Vec<f64>,
+    pub(super) exact: Exact<'a>,
+}
+
+/// The rank by exact arithmetic, for matrices whose rank is in doubt: it takes as long as some decompositions.
+#[derive(Clone, Copy)]
+pub(super) struct Exact<'a> {
+    pub(super) rank: &'a dyn Fn() -> usize,
+    /// In doubt is a rank for which a pivot or a singular value is below this share of the row sizes.
+    pub(super) below: f64,
+}
+
+impl<'a> Exact<'a> {
+    /// For one factor: only speed depends on it, as few random matrices are below, and rounding errors by far.
+    pub(super) fn of_factor(rank: &'a dyn Fn() -> usize) -> Self {
+        Self { rank, below: 1e-8 }
+    }
+
+    /// For an explicit product of some, which may be ill conditioned.
+    pub(super) fn of_group(rank: &'a dyn Fn() -> usize) -> Self {
+        Self { rank, below: 1e-12 }
+    }
+}
+
+impl Rank<'_> {
+    /// The rank that M has without dependences.
+    fn full(&self, columns: usize) -> usize {
+        self.row_sizes.iter().filter(|&&size| size > 0.0).count().min(columns)
+    }
+}
+
 /// `M D = Q D' U` with k = rank of M: orthonormal columns in Q (m x k), sizes D', and U (k x r) with entries of
 /// order 1, upper triangular with a diagonal of 1 or -1 but for the order of its columns.
 pub(super) struct GradedQr {
@@ -30,6 +71,10 @@ pub(super) struct GradedQr {
     pub(super) scales: Vec<Wide>,
     pub(super) u: Banded,
     pub(super) condition: Condition,
+    /// How many of the sizes, from the first, are more than rounding errors.
+    pub(super) determined: usize,
+    /// Whether the rank is min(r, rows that are not zero), beyond doubt.
+    pub(super) full: bool,
 }
 
 /// How ill conditioned M is.
@@ -42,6 +87,10 @@ pub(super) struct Condition {
 
 impl Condition {
     const UNKNOWN: Self = Self { of_square: f64::INFINITY };
+
+    fn new(of_square: f64) -> Self {
+        if of_square.is_nan() { Self::UNKNOWN } else { Self { of_square } }
+    }
 }
 
 /// Decomposes `M D`, with M given as `S B` and D by `weights`; `q` is left empty unless `with_q`.
@@ -49,27 +98,82 @@ impl Condition {
 /// First by LAPACK, with rows and columns sorted by size; its result is checked for growth, and if it fails, the
 /// decomposition is repeated with pivoting, and if the range of `f64` is too small, in [`Wide`] arithmetic.
 pub(super) fn graded_qr(matrix: &RowScaled, weights: &[Wide], with_q: bool) -> Result<GradedQr, LinalgError> {
+    decompose(matrix, weights, with_q, None)
+}
+
+/// As [`graded_qr`] with Q, and with the rank of the product that M belongs to: pivots of the size of rounding errors are exact zeros, or
+/// are told to be not determined.
+pub(super) fn graded_qr_of_rank(
+    matrix: &RowScaled,
+    weights: &[Wide],
+    rank: &Rank<'_>,
+) -> Result<GradedQr, LinalgError> {
+    decompose(matrix, weights, true, Some(rank))
+}
+
+fn decompose(
+    matrix: &RowScaled,
+    weights: &[Wide],
+    with_q: bool,
+    rank: Option<&Rank<'_>>,
+) -> Result<GradedQr, LinalgError> {
+    let mut known = None;
     if matrix.is_plain() {
         let shift = matrix.exponents.first().copied().unwrap_or(0);
-        if let Some(decomposition) = sorted(&matrix.rows, shift, weights, with_q)? {
-            return Ok(decomposition);
+        if let Some((decomposition, confidence)) = sorted(&matrix.rows, shift, weights, with_q, rank)? {
+            let Some(rank) = rank.filter(|rank| confidence <= rank.exact.below) else { return Ok(decomposition) };
+            let exact = (rank.exact.rank)();
+            if exact == decomposition.scales.len() && confidence > undetermined(weights.len()) {
+                let full = exact == rank.full(weights.len());
+                return Ok(GradedQr { full, ..decomposition });
+            }
+            known = Some(exact);
         }
-        let columns = matrix.rows.column_iter().map(|column| column.iter().copied().collect()).collect();
-        if let Some(qr) = PivotedQr::<f64>::new(matrix.rows.nrows(), columns, weights) {
-            return Ok(assemble(&qr, shift, weights, with_q));
+        let sizes = |rank: &Rank<'_>| rank.row_sizes.clone();
+        let columns = || matrix.rows.column_iter().map(|column| column.iter().copied().collect()).collect();
+        if let Some(qr) = pivoted::<f64>(matrix.rows.nrows(), columns, weights, rank.map(|r| (r, sizes(r))), &mut known)
+        {
+            return Ok(assemble(&qr, shift, weights, with_q, rank));
         }
     }
-    let columns = matrix.rows.column_iter().map(|column| {
-        column.iter().zip(&matrix.exponents).map(|(&entry, &exponent)| Wide::new(entry).shifted(exponent)).collect()
-    });
-    match PivotedQr::<Wide>::new(matrix.rows.nrows(), columns.collect(), weights) {
-        Some(qr) => Ok(assemble(&qr, 0, weights, with_q)),
+    let exponents = &matrix.exponents;
+    let wide = |(&entry, &exponent): (&f64, &i64)| Wide::new(entry).shifted(exponent);
+    let columns = || matrix.rows.column_iter().map(|column| column.iter().zip(exponents).map(wide).collect()).collect();
+    let sizes = |rank: &Rank<'_>| rank.row_sizes.iter().zip(exponents).map(wide).collect();
+    match pivoted::<Wide>(matrix.rows.nrows(), columns, weights, rank.map(|r| (r, sizes(r))), &mut known) {
+        Some(qr) => Ok(assemble(&qr, 0, weights, with_q, rank)),
         None => Err(LinalgError::NotFinite { rows: matrix.rows.nrows(), columns: matrix.rows.ncols() }),
     }
 }
 
+/// The decomposition with pivots, once more with the exact rank if that is in doubt.
+fn pivoted<F: Field>(
+    m: usize,
+    columns: impl Fn() -> Vec<Vec<F>>,
+    weights: &[Wide],
+    rank: Option<(&Rank<'_>, Vec<F>)>,
+    known: &mut Option<usize>,
+) -> Option<PivotedQr<F>> {
+    let Some((rank, row_sizes)) = rank else { return PivotedQr::new(m, columns(), weights, None) };
+    let mut guide = Guide { row_sizes, rank: *known };
+    let qr = PivotedQr::new(m, columns(), weights, Some(&guide))?;
+    let smallest = qr.shares.iter().copied().fold(f64::INFINITY, f64::min);
+    if known.is_some() || (qr.rank() == rank.full(weights.len()) && smallest > rank.exact.below) {
+        return Some(qr);
+    }
+    guide.rank = Some((rank.exact.rank)());
+    *known = guide.rank;
+    PivotedQr::new(m, columns(), weights, Some(&guide))
+}
+
 /// `U = D'^-1 R D P^T` and D' from a pivoted decomposition of `2^-shift M`.
-fn assemble<F: Field>(qr: &PivotedQr<F>, shift: i64, weights: &[Wide], with_q: bool) -> GradedQr {
+fn assemble<F: Field>(
+    qr: &PivotedQr<F>,
+    shift: i64,
+    weights: &[Wide],
+    with_q: bool,
+    rank: Option<&Rank<'_>>,
+) -> GradedQr {
     let mut u = DMatrix::zeros(qr.rank(), weights.len());
     let mut scales = Vec::with_capacity(qr.rank());
     for i in 0..qr.rank() {
@@ -81,7 +185,10 @@ fn assemble<F: Field>(qr: &PivotedQr<F>, shift: i64, weights: &[Wide], with_q: b
         scales.push(scale.shifted(shift));
     }
     let q = if with_q { qr.q() } else { DMatrix::zeros(0, 0) };
-    GradedQr { q, scales, u: Banded::new(u), condition: Condition::UNKNOWN }
+    let limit = undetermined(weights.len());
+    let determined = qr.shares.iter().position(|&share| share <= limit).unwrap_or(qr.rank());
+    let full = rank.is_none_or(|rank| rank.full(weights.len()) == qr.rank());
+    GradedQr { q, scales, u: Banded::new(u), condition: Condition::UNKNOWN, determined, full }
 }
 
 /// An order in which no size is larger than [`DISORDER`] times one before it. Only those that are move: a triangular matrix whose columns
@@ -105,16 +212,26 @@ pub(super) fn nearly_descending(sizes: &[Wide]) -> Vec<usize> {
 }
 
 /// The largest absolute value in every row.
-fn row_sizes(matrix: &DMatrix<f64>) -> Vec<f64> {
+pub(super) fn row_sizes(matrix: &DMatrix<f64>) -> Vec<f64> {
     let mut sizes = vec![0.0_f64; matrix.nrows()];
     for column in matrix.column_iter() {
-        sizes.iter_mut().zip(column.iter()).for_each(|(size, entry)| *size = size.max(entry.abs()));
+        // Not `f64::max`, whose care for NaN does not vectorise.
+        for (size, entry) in sizes.iter_mut().zip(column.as_slice()) {
+            *size = if entry.abs() > *size { entry.abs() } else { *size };
+        }
     }
     sizes
 }
 
-/// LAPACK `dgeqrf` and `dorgqr` after sorting; `None` if the result is not as good as one with pivoting.
-fn sorted(matrix: &DMatrix<f64>, shift: i64, weights: &[Wide], with_q: bool) -> Result<Option<GradedQr>, LinalgError> {
+/// LAPACK `dgeqrf` and `dorgqr` after sorting; `None` if the result is not as good as one with pivoting. With it comes the confidence in its
+/// rank: the smallest pivot and singular value, in units of the row sizes; zero if the rank has fallen.
+fn sorted(
+    matrix: &DMatrix<f64>,
+    shift: i64,
+    weights: &[Wide],
+    with_q: bool,
+    of_rank: Option<&Rank<'_>>,
+) -> Result<Option<(GradedQr, f64)>, LinalgError> {
     let columns = matrix.ncols();
     let row_sizes = row_sizes(matrix);
     let (largest, smallest) =
@@ -173,11 +290,29 @@ fn sorted(matrix: &DMatrix<f64>, shift: i64, weights: &[Wide], with_q: bool) -> 
     }
     scales.iter_mut().for_each(|scale| *scale = scale.shifted(shift));
     let u = if columns_in_order { Banded::upper_triangular(u) } else { Banded::new(u) };
+    let (condition, determined) = (Condition::UNKNOWN, rank);
     if !with_q {
-        return Ok(Some(GradedQr { q: DMatrix::zeros(0, 0), scales, u, condition: Condition::UNKNOWN }));
+        let whole = GradedQr { q: DMatrix::zeros(0, 0), scales, u, condition, determined, full: true };
+        return Ok(Some((whole, f64::INFINITY)));
     }
     let square = rank == columns && rank == matrix.nrows();
-    let condition = if square { condition(matrix, &a)? } else { Condition::UNKNOWN };
+    let inverse = if rows_alike || square { inverse_norm(&a, rank)? } else { 0.0 };
+    let condition = if square { Condition::new(matrix.norm() / (columns as f64).sqrt() * inverse) } else { condition };
+    let mut confidence = f64::INFINITY;
+    if let Some(of_rank) = of_rank {
+        // The rows after pivot k are at most as large as the largest of them.
+        let mut largest = row_order[rank..].iter().map(|&row| of_rank.row_sizes[row]).fold(0.0, f64::max);
+        for k in (0..rank).rev() {
+            largest = largest.max(of_rank.row_sizes[row_order[k]]);
+            confidence = confidence.min(a[(k, k)].abs() / largest);
+        }
+        if rows_alike && rank > 0 {
+            confidence = confidence.min(1.0 / (inverse * largest));
+        }
+        if rank < of_rank.full(columns) || confidence.is_nan() {
+            confidence = 0.0;
+        }
+    }
     a.resize_horizontally_mut(rank, 0.0);
     let sorted_q = dorgqr(a, &tau[..rank])?;
     let q = if rows_alike {
@@ -189,37 +324,35 @@ fn sorted(matrix: &DMatrix<f64>, shift: i64, weights: &[Wide], with_q: bool) -> 
         }
         q
     };
-    Ok(Some(GradedQr { q, scales, u, condition }))
+    Ok(Some((GradedQr { q, scales, u, condition, determined, full: true }, confidence)))
 }
 
-/// The condition of a square matrix from its R factor: LAPACK `dtrcon`, O(n^2).
+/// An upper bound of the spectral norm of the inverse of the leading n x n triangle of R: LAPACK `dtrcon`, O(n^2).
 ///
-/// The spectral norm of an inverse is at most the root of the product of its 1- and infinity-norm; one of them alone may be `sqrt(n)`
-/// times larger.
-fn condition(matrix: &DMatrix<f64>, r: &DMatrix<f64>) -> Result<Condition, LinalgError> {
-    let (rows, columns) = matrix.shape();
-    let n = dimension(rows, columns, columns)?;
-    let (mut work, mut integer_work) = (vec![0.0; 3 * columns], vec![0; columns]);
+/// It is the root of the product of the 1- and the infinity-norm; one of them alone may be `sqrt(n)` times larger.
+fn inverse_norm(r: &DMatrix<f64>, n: usize) -> Result<f64, LinalgError> {
+    let (rows, columns) = r.shape();
+    let (order, leading) = (dimension(rows, columns, n)?, dimension(rows, columns, rows.max(1))?);
+    let (mut work, mut integer_work) = (vec![0.0; 3 * n], vec![0; n]);
     let mut reciprocal = |norm: u8| {
         let (mut reciprocal, mut info) = (0.0, 0);
-        // SAFETY: the n x n upper triangle is column-major with leading dimension n, and the workspaces hold 3 n and n entries.
+        // SAFETY: the n x n upper triangle is column-major with leading dimension `rows`, and the workspaces hold 3 n and n entries.
         unsafe {
             let (work, integer_work) = (&mut work, &mut integer_work);
-            lapack::dtrcon(norm, b'U', b'N', n, r.as_slice(), n, &mut reciprocal, work, integer_work, &mut info);
+            let r = r.as_slice();
+            lapack::dtrcon(norm, b'U', b'N', order, r, leading, &mut reciprocal, work, integer_work, &mut info);
         }
         if info == 0 { Ok(reciprocal) } else { Err(LinalgError::Info { routine: "dtrcon", info, rows, columns }) }
     };
     let (by_columns, by_rows) = (reciprocal(b'1')?, reciprocal(b'I')?);
-    let (mut largest_column, mut row_sums) = (0.0_f64, vec![0.0; columns]);
-    for (j, column) in r.column_iter().enumerate() {
+    let (mut largest_column, mut row_sums) = (0.0_f64, vec![0.0; n]);
+    for (j, column) in r.column_iter().take(n).enumerate() {
         let upper = &column.as_slice()[..=j];
         largest_column = largest_column.max(upper.iter().map(|entry| entry.abs()).sum());
         row_sums.iter_mut().zip(upper).for_each(|(sum, entry)| *sum += entry.abs());
     }
     let largest_row = row_sums.into_iter().fold(0.0, f64::max);
-    let inverse = 1.0 / (by_columns * largest_column).sqrt() / (by_rows * largest_row).sqrt();
-    let of_square = matrix.norm() / (columns as f64).sqrt() * inverse;
-    Ok(Condition { of_square: if of_square.is_nan() { f64::INFINITY } else { of_square } })
+    Ok(1.0 / (by_columns * largest_column).sqrt() / (by_rows * largest_row).sqrt())
 }
 
 /// QR decomposition in place: R above, reflectors below the diagonal; returns their factors.
@@ -297,7 +430,7 @@ mod tests {
         let weights: Vec<Wide> = (0..9).map(|j| Wide::ONE.shifted(-(j * 7 % 9) * 40)).collect();
         for rows in [5, 9, 14] {
             let matrix = Draws(1).matrix(rows, 9);
-            let decomposition = sorted(&scaled(&matrix).rows, 0, &weights, true).expect("LAPACK works");
+            let decomposition = sorted(&scaled(&matrix).rows, 0, &weights, true, None).expect("LAPACK works");
             assert!(decomposition.is_some());
             assert_reconstructs(&matrix, &weights, &graded_qr(&scaled(&matrix), &weights, true).expect("works"));
         }
@@ -319,7 +452,7 @@ mod tests {
             matrix[(i, 1)] = matrix[(i, 0)] * (1.0 + 1e-9 * i as f64);
         }
         let weights = [100, 99, 90, 0, 0].map(|exponent| Wide::ONE.shifted(exponent));
-        assert!(sorted(&scaled(&matrix).rows, 0, &weights, true).expect("LAPACK works").is_none());
+        assert!(sorted(&scaled(&matrix).rows, 0, &weights, true, None).expect("LAPACK works").is_none());
         let decomposition = graded_qr(&scaled(&matrix), &weights, true).expect("works");
         assert!(decomposition.u.matrix().amax() < 2.0);
         assert_reconstructs(&matrix, &weights, &decomposition);

@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 
 use super::super::{LinalgError, Transpose, gemm, singular_values};
 use super::banded::Banded;
-use super::graded_qr::{Condition, graded_qr};
+use super::graded_qr::{Condition, Exact, GradedQr, Rank, graded_qr, graded_qr_of_rank, row_sizes};
 use super::grading::RowScaled;
 use super::jacobi::scaled_singular_values;
 use super::wide::{Wide, power_of_two};
@@ -27,6 +27,16 @@ const PRECONDITIONING: usize = 2;
 pub(super) struct Product {
     pub(super) q: DMatrix<f64>,
     pub(super) sizes: Sizes,
+    /// How many of the sizes, from the largest, are more than rounding errors.
+    pub(super) determined: usize,
+}
+
+/// A product with one more factor.
+pub(super) struct Extended {
+    pub(super) product: Product,
+    pub(super) condition: Condition,
+    /// Whether its rank is as large as that of the product before and the number of rows that are not zero allow.
+    pub(super) full: bool,
 }
 
 /// `D T`: all that singular values depend on.
@@ -88,9 +98,13 @@ impl Sizes {
 }
 
 impl Product {
-    pub(super) fn first(factor: &RowScaled) -> Result<(Self, Condition), LinalgError> {
-        let step = graded_qr(factor, &vec![Wide::ONE; factor.rows.ncols()], true)?;
-        Ok((Self { q: step.q, sizes: Sizes::new(step.scales, step.u) }, step.condition))
+    /// From the first factor, with the rank that it has by exact arithmetic.
+    pub(super) fn first(factor: &RowScaled, exact: Exact<'_>) -> Result<Extended, LinalgError> {
+        let columns = factor.rows.ncols();
+        let rank = Rank { row_sizes: row_sizes(&factor.rows), exact };
+        let GradedQr { q, scales, u, condition, determined, full } =
+            graded_qr_of_rank(factor, &vec![Wide::ONE; columns], &rank)?;
+        Ok(Extended { product: Self { q, sizes: Sizes::new(scales, u), determined }, condition, full })
     }
 
     /// `C = diag(2^exponents)`, with zeros for `None`.
@@ -99,11 +113,11 @@ impl Product {
         let kept: Vec<usize> = (0..n).filter(|&i| exponents[i].is_some()).collect();
         let q = DMatrix::identity(n, n).select_columns(&kept);
         let d = exponents.iter().flatten().map(|&exponent| Wide::ONE.shifted(exponent)).collect();
-        Self { sizes: Sizes { d, t: Banded::new(q.transpose()) }, q }
+        Self { sizes: Sizes { d, t: Banded::new(q.transpose()) }, determined: kept.len(), q }
     }
 
-    /// `C Q D T` as a new product, with C as in [`diagonal`](Self::diagonal).
-    pub(super) fn scaled(&self, exponents: &[Option<i64>]) -> Result<Self, LinalgError> {
+    /// `C Q D T` as a new product, with C as in [`diagonal`](Self::diagonal), and the rank of `C J` by exact arithmetic.
+    pub(super) fn scaled(&self, exponents: &[Option<i64>], exact: Exact<'_>) -> Result<Extended, LinalgError> {
         let mut q = self.q.clone();
         for (mut row, exponent) in q.row_iter_mut().zip(exponents) {
             if exponent.is_none() {
@@ -111,21 +125,28 @@ impl Product {
             }
         }
         let of_rows: Vec<i64> = exponents.iter().map(|exponent| exponent.unwrap_or(0)).collect();
-        Ok(self.followed_by(&RowScaled::new(&q, &of_rows, &vec![0; q.ncols()]))?.0)
+        let scaled = RowScaled::new(&q, &of_rows, &vec![0; q.ncols()]);
+        let size = |(exponent, scaled): (&Option<i64>, &i64)| {
+            exponent.map_or(0.0, |exponent| power_of_two(exponent - scaled).max(f64::MIN_POSITIVE))
+        };
+        let row_sizes = exponents.iter().zip(&scaled.exponents).map(size).collect();
+        self.followed_by(&scaled, &Rank { row_sizes, exact })
     }
 
-    /// `F Q D T` as a new product, from F.
-    pub(super) fn multiplied(&self, mut factor: RowScaled) -> Result<(Self, Condition), LinalgError> {
+    /// `F Q D T` as a new product, from F and the rank of `F J` by exact arithmetic.
+    pub(super) fn multiplied(&self, mut factor: RowScaled, exact: Exact<'_>) -> Result<Extended, LinalgError> {
+        let rank = Rank { row_sizes: row_sizes(&factor.rows), exact };
         let mut rows = DMatrix::zeros(factor.rows.nrows(), self.q.ncols());
         gemm(1.0, (Transpose::No, &factor.rows), (Transpose::No, &self.q), 0.0, &mut rows);
         factor.rows = rows;
-        self.followed_by(&factor)
+        self.followed_by(&factor, &rank)
     }
 
     /// `F Q D T` as a new product, from `F Q`.
-    fn followed_by(&self, factor_q: &RowScaled) -> Result<(Self, Condition), LinalgError> {
-        let step = graded_qr(factor_q, &self.sizes.d, true)?;
-        let sizes = Sizes::new(step.scales, step.u.times(&self.sizes.t));
-        Ok((Self { q: step.q, sizes }, step.condition))
+    fn followed_by(&self, factor_q: &RowScaled, rank: &Rank<'_>) -> Result<Extended, LinalgError> {
+        let GradedQr { q, scales, u, condition, determined, full } = graded_qr_of_rank(factor_q, &self.sizes.d, rank)?;
+        let determined = determined.min(self.determined);
+        let sizes = Sizes::new(scales, u.times(&self.sizes.t));
+        Ok(Extended { product: Self { q, sizes, determined }, condition, full })
     }
 }

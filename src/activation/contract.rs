@@ -1,0 +1,1 @@
+//! What every activation of the registry keeps.

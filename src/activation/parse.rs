@@ -35,6 +35,8 @@ pub fn by_name(given: &str) -> Result<Arc<dyn Activation>, ActivationError> {
     // What has no x and no operator is a name with parameters, even if hyphenated.
     let simple = Call::parse(text);
     if let Ok(call) = &simple
+        // A leading hyphen is a sign.
+        && !text.starts_with('-')
         && (entry(call.name).is_ok() || !looks_composed(text))
         && !call.arguments.iter().any(|argument| mentions_x(argument))
     {
@@ -91,11 +93,16 @@ fn composition(given: &str, text: &str) -> Result<Arc<dyn Activation>, Activatio
     let mut inner = None;
     let outer = Affine::parse(text, &mut |word, rest| {
         let entry = entry(word)?;
-        let (first, after) = group(rest).ok_or_else(|| wrong(format!("has no argument behind `{word}`")))?;
-        // Two groups: parameters and argument.
-        let (arguments, argument, rest) = match group(after) {
-            Some((second, rest)) => (Some(first), second, rest),
-            None => (None, first, after),
+        let unclosed = || wrong(format!("has no closing parenthesis behind `{word}`"));
+        // Two groups: parameters and argument. Numbers alone are parameters; without an argument it is x.
+        let (arguments, argument, rest) = match group(rest) {
+            Some((first, after)) => match group(after) {
+                Some((second, rest)) => (Some(first), second, rest),
+                None if first.split(',').all(|part| part.trim().parse::<f64>().is_ok()) => (Some(first), "x", after),
+                None => (None, first, after),
+            },
+            None if rest.trim_start().starts_with('(') => return Err(unclosed()),
+            None => (None, "x", rest),
         };
         let listed = format!("{word}({})", arguments.unwrap_or_default());
         let values = parameters(given, entry, &Call::parse(&listed)?.arguments)?;

@@ -28,8 +28,9 @@ pub struct Regions {
 const CELLS: usize = 2000;
 const REACH: f64 = 20.0;
 
-/// Beyond it, places that grow by this factor up to `FAR`.
+/// Beyond it and within the first cell, places that grow by this factor.
 const GROWTH: f64 = 1.05;
+const NEAR: f64 = 1e-9;
 const FAR: f64 = 1e15;
 
 impl Regions {
@@ -38,7 +39,7 @@ impl Regions {
     /// # Accuracy
     ///
     /// A scan around every seam and the centre finds the changes, bisection their places to the last bit. Regions narrower than a cell
-    /// (0.01 within 20 of a seam or the centre, 5 % of the distance beyond) are not seen. phi is analytic between seams, so that phi'
+    /// (0.01 within 20 of a seam or the centre, 5 % of the distance beyond it and below 0.01) are not seen. phi is analytic between seams, so that phi'
     /// vanishes on a whole piece or at isolated points only: a zero elsewhere is an underflow and counts as saturated.
     pub fn of(phi: &dyn Activation) -> Self {
         let threshold = saturation_threshold(phi.derivative_bounds().sup_abs);
@@ -82,11 +83,8 @@ fn nodes(anchors: &[f64], [from, to]: [Option<f64>; 2]) -> Vec<f64> {
     for anchor in anchors {
         // An odd offset keeps the nodes off the roots of phi'.
         let mut distances: Vec<f64> = (0..CELLS).map(|k| REACH * (k as f64 + 0.37) / CELLS as f64).collect();
-        let mut far = REACH;
-        while far < FAR {
-            distances.push(far);
-            far *= GROWTH;
-        }
+        let cell = REACH / CELLS as f64;
+        distances.extend(growing(NEAR, cell).chain(growing(REACH, FAR)));
         nodes.extend(distances.iter().flat_map(|distance| [anchor - distance, anchor + distance]));
     }
     if let Some((from, to)) = from.zip(to) {
@@ -96,6 +94,11 @@ fn nodes(anchors: &[f64], [from, to]: [Option<f64>; 2]) -> Vec<f64> {
     nodes.sort_by(f64::total_cmp);
     nodes.dedup();
     nodes
+}
+
+/// Geometric places from one to the other.
+fn growing(from: f64, to: f64) -> impl Iterator<Item = f64> {
+    std::iter::successors(Some(from), |x| Some(x * GROWTH)).take_while(move |x| *x < to)
 }
 
 /// The runs of nodes at which `small` holds, their ends found by bisection; a run that reaches the first or last node reaches the

@@ -341,7 +341,7 @@ impl Study {
                 let norms = spectra
                     .norms
                     .iter()
-                    .flat_map(|norm| [Some(norm.log10_spectral_norm), Some(norm.log10_derivative_sup)]);
+                    .flat_map(|norm| [Some(norm.log10_spectral_norm), norm.log10_derivative_sup]);
                 lists.chain(norms).chain(spectra.chain.iter().copied()).chain(spectra.plain.iter().copied()).collect()
             }
         };

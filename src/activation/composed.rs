@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Activation, Attained, DerivativeBounds, ExpectationError, Extreme, GaussianMoments, GaussianPair, PairMoments, Shifted,
+    Activation, Attained, DerivativeBounds, ExpectationError, Extreme, GaussianMoments, GaussianPair, PairMoments,
+    Shifted,
 };
 
 /// `a phi(b x + c) + d` with a and b not zero.
@@ -113,7 +114,11 @@ fn formula(inner: &str, argument: &str, scales: Scales) -> String {
         }
         previous = Some(c);
     }
-    if scales.output == 1.0 { affine(&text, 1.0, scales.lift) } else { affine(&format!("({text})"), scales.output, scales.lift) }
+    if scales.output == 1.0 {
+        affine(&text, 1.0, scales.lift)
+    } else {
+        affine(&format!("({text})"), scales.output, scales.lift)
+    }
 }
 
 impl Activation for Composed {
@@ -210,15 +215,10 @@ impl Activation for Composed {
     fn pair_moments(&self, pair: GaussianPair) -> Result<PairMoments, ExpectationError> {
         let Scales { output: a, input: b, .. } = self.scales;
         let square = b * b;
-        let scaled =
-            GaussianPair { q1: square * pair.q1, q2: square * pair.q2, covariance: square * pair.covariance };
+        let scaled = GaussianPair { q1: square * pair.q1, q2: square * pair.q2, covariance: square * pair.covariance };
         let inner = self.in_inner_units().pair_moments(scaled)?;
         let (value, slope) = (a * a, self.slope() * self.slope());
-        Ok(PairMoments {
-            phi: value * inner.phi,
-            dphi: slope * inner.dphi,
-            aligned: value * slope * inner.aligned,
-        })
+        Ok(PairMoments { phi: value * inner.phi, dphi: slope * inner.dphi, aligned: value * slope * inner.aligned })
     }
 
     fn has_closed_form_pairs(&self) -> bool {

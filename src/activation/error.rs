@@ -54,8 +54,11 @@ pub enum ActivationError {
 
 impl ActivationError {
     pub(super) fn count(entry: &Entry, given: &str, count: usize) -> Self {
-        let listed: Vec<String> =
-            entry.parameters.iter().map(|parameter| format!("{} (default {})", parameter.name, parameter.default)).collect();
+        let listed: Vec<String> = entry
+            .parameters
+            .iter()
+            .map(|parameter| format!("{} (default {})", parameter.name, parameter.default))
+            .collect();
         let takes = match listed.len() {
             0 => "none".to_owned(),
             1 => format!("one, {}", listed[0]),

@@ -82,11 +82,7 @@ impl PiecewisePolynomial {
             pieces: vec![[l, 1.0, 0.0], ZERO, [-l, 1.0, 0.0]],
             slopes_at_knots: vec![0.0; 2],
             kinks: vec![-l, l],
-            bounds: flat_or(
-                1.0,
-                Attained::on(2.0 * l, format!("|x| > {l}")),
-                Attained::on(0.0, format!("|x| <= {l}")),
-            ),
+            bounds: flat_or(1.0, Attained::on(2.0 * l, format!("|x| > {l}")), Attained::on(0.0, format!("|x| <= {l}"))),
         }
     }
 

@@ -60,8 +60,14 @@ fn mentions_x(text: &str) -> bool {
 fn looks_composed(text: &str) -> bool {
     let outside: String = text.split('(').next().unwrap_or(text).to_owned();
     let signed = text.starts_with(['+', '-']) || outside.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    mentions_x(text) || outside.contains(['*', '/', '+']) || signed || text.contains(")(")
-        || text.rsplit(')').next().is_some_and(|after| text.contains(')') && after.trim_start().starts_with(['+', '-', '*', '/']))
+    mentions_x(text)
+        || outside.contains(['*', '/', '+'])
+        || signed
+        || text.contains(")(")
+        || text
+            .rsplit(')')
+            .next()
+            .is_some_and(|after| text.contains(')') && after.trim_start().starts_with(['+', '-', '*', '/']))
 }
 
 fn registered(given: &str, call: &Call<'_>) -> Result<Arc<dyn Activation>, ActivationError> {
@@ -120,8 +126,7 @@ fn composition(given: &str, text: &str) -> Result<Arc<dyn Activation>, Activatio
     })
     .map_err(|error| error.placed(&wrong, "it"))?;
     let (activation, argument) = inner.ok_or_else(|| wrong("has no activation".to_owned()))?;
-    let scales =
-        Scales { output: outer.scale, input: argument.scale, shift: argument.offset, lift: outer.offset };
+    let scales = Scales { output: outer.scale, input: argument.scale, shift: argument.offset, lift: outer.offset };
     for (value, place) in [(scales.output, "the activation"), (scales.input, "x")] {
         if !Domain::Positive.contains(value.abs()) {
             return Err(wrong(format!("multiplies {place} by {value}, which must lie between 1e-6 and 1e6 in size")));

@@ -78,11 +78,7 @@ const BETA: &[Parameter] = &[Parameter { name: "beta", default: 1.0, domain: Dom
 const THRESHOLD: &[Parameter] = &[Parameter { name: "the threshold l", default: 0.5, domain: Domain::Positive }];
 
 /// An entry without parameters.
-const fn plain(
-    name: &'static str,
-    aliases: &'static [&'static str],
-    make: fn(&[f64]) -> Arc<dyn Activation>,
-) -> Entry {
+const fn plain(name: &'static str, aliases: &'static [&'static str], make: fn(&[f64]) -> Arc<dyn Activation>) -> Entry {
     Entry { name, aliases, parameters: &[], example: name, make }
 }
 
@@ -148,10 +144,8 @@ pub const ACTIVATIONS: &[Entry] = &[
 
 /// The names and how to write parameters and scales, for the help of commands.
 pub fn spellings() -> String {
-    let names: Vec<&str> = ACTIVATIONS
-        .iter()
-        .map(|entry| if entry.parameters.is_empty() { entry.name } else { entry.example })
-        .collect();
+    let names: Vec<&str> =
+        ACTIVATIONS.iter().map(|entry| if entry.parameters.is_empty() { entry.name } else { entry.example }).collect();
     format!("{}; with scales and shifts as in 1.7159*tanh(2/3*x)", names.join(", "))
 }
 

@@ -1,6 +1,8 @@
 //! An activation moved along its axes.
 
-use super::{Activation, Attained, DerivativeBounds, ExpectationError, Extreme, GaussianMoments, GaussianPair, PairMoments};
+use super::{
+    Activation, Attained, DerivativeBounds, ExpectationError, Extreme, GaussianMoments, GaussianPair, PairMoments,
+};
 
 /// `phi(x + shift) + lift`: what a unit with bias `shift` does to the part of its pre-activation that comes from the weights.
 ///

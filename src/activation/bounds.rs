@@ -17,14 +17,30 @@ pub enum Attained {
         /// The set.
         set: Cow<'static, str>,
     },
-    /// Nowhere: only approached.
+    /// Nowhere: only approached, at infinity or from one side of a kink, where there is no derivative.
     Nowhere,
+}
+
+impl Attained {
+    /// On a set of which `point` is a member.
+    pub(super) fn on(point: f64, set: impl Into<Cow<'static, str>>) -> Self {
+        Self::On { point, set: set.into() }
+    }
+}
+
+/// An extreme value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extreme {
+    /// The value, perhaps infinite.
+    pub value: f64,
+    /// Where it is attained.
+    pub at: Attained,
 }
 
 /// Bounds of phi' over the real line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DerivativeBounds {
-    /// sup |phi'|: the factor that a layer's activation can at most contribute to a gradient.
+    /// sup |phi'|: the factor that a layer's activation can at most contribute to a gradient; infinite if it has no bound.
     pub sup_abs: f64,
     /// Where |phi'| reaches it.
     pub sup_at: Attained,
@@ -36,4 +52,33 @@ pub struct DerivativeBounds {
     pub second_sup_abs: f64,
     /// Where |phi''| reaches it.
     pub second_sup_at: Attained,
+}
+
+/// Below this slope, and above zero, a unit counts as saturated: [`SATURATION`] times sup |phi'|. Zero if sup |phi'| is infinite:
+/// against no bound, no slope is small.
+pub fn saturation_threshold(derivative_sup: f64) -> f64 {
+    if derivative_sup.is_finite() { SATURATION * derivative_sup } else { 0.0 }
+}
+
+impl Attained {
+    /// The places under a strictly monotone change of the argument that takes a place of the inner activation to one of the outer;
+    /// `argument` is what stands for x inside.
+    pub(super) fn mapped(self, place: impl Fn(f64) -> f64, argument: &str) -> Self {
+        match self {
+            Self::At(points) => {
+                let mut points: Vec<f64> = points.into_iter().map(place).collect();
+                points.sort_by(f64::total_cmp);
+                Self::At(points)
+            }
+            Self::On { point, set } => {
+                let set = if set == "all x" || argument == "x" {
+                    set
+                } else {
+                    format!("{set}, with {argument} in place of x").into()
+                };
+                Self::On { point: place(point), set }
+            }
+            Self::Nowhere => Self::Nowhere,
+        }
+    }
 }

@@ -1,33 +1,68 @@
 //! Activation functions: value, derivative, bounds of the derivative, Gaussian expectations.
 //!
 //! One file per family; [`ACTIVATIONS`] is the registry from which names on the command line, the specification and the
-//! tests follow. A new activation is one file that implements [`Activation`] and one line there. Closed forms override
-//! the quadrature of [`gaussian`], which serves every activation and is the oracle of the closed forms in the tests.
+//! tests follow, [`by_name`] the way from a spelling to an activation. A new activation is one file that implements [`Activation`]
+//! and one line there. Closed forms override the quadrature of [`gaussian`], which serves every activation and is the oracle of the
+//! closed forms in the tests.
 
+mod arctan;
+mod bell;
 mod bounds;
+mod composed;
+#[cfg(test)]
+mod contract;
 mod erf;
+mod error;
+mod exponential_linear;
 pub mod gaussian;
+mod gelu;
+mod hard;
 mod hermite;
+mod leaky_relu;
 mod linear;
+mod mish;
+mod parse;
+mod piecewise_polynomial;
+mod regions;
+mod registry;
 mod relu;
 mod shifted;
 mod sigmoid;
+mod silu;
+mod sine;
+mod softplus;
+mod softsign;
 mod tanh;
+mod tanhshrink;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
-pub use bounds::{Attained, DerivativeBounds, SATURATION};
+pub use arctan::Arctan;
+pub use bell::Bell;
+pub use bounds::{Attained, DerivativeBounds, Extreme, SATURATION, saturation_threshold};
+pub use composed::{Composed, Scales};
 pub use erf::Erf;
+pub use error::ActivationError;
+pub use exponential_linear::ExponentialLinear;
 pub use gaussian::{ExpectationError, GaussianMoments, GaussianPair, PairMoments};
+pub use gelu::{Gelu, GeluTanh};
 pub use hermite::HermiteSeries;
+pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
+pub use mish::Mish;
+pub use parse::by_name;
+pub use piecewise_polynomial::PiecewisePolynomial;
+pub use regions::{Interval, Regions};
+pub use registry::{ACTIVATIONS, Domain, Entry, Parameter, spellings};
 pub use relu::Relu;
 pub use shifted::Shifted;
 pub use sigmoid::Sigmoid;
+pub use silu::Silu;
+pub use sine::Sine;
+pub use softplus::{LogSigmoid, Softplus};
+pub use softsign::Softsign;
 pub use tanh::Tanh;
-
-use crate::names::{self, Registered, UnknownName};
+pub use tanhshrink::Tanhshrink;
 
 /// A scalar function phi applied to every pre-activation.
 pub trait Activation: Debug + Send + Sync {
@@ -70,8 +105,24 @@ pub trait Activation: Debug + Send + Sync {
         false
     }
 
+    /// A period of |phi'|, where it has one.
+    fn slope_period(&self) -> Option<f64> {
+        None
+    }
+
     /// sup |phi'|, inf phi' and sup |phi''|, with where they are attained.
     fn derivative_bounds(&self) -> DerivativeBounds;
+
+    /// sup phi' (signed), by default sup |phi'| at those of its places where phi' > 0: right unless -inf phi' is the larger of the two,
+    /// or both are equal and attained on sets.
+    fn largest_derivative(&self) -> Extreme {
+        let bounds = self.derivative_bounds();
+        let at = match bounds.sup_at {
+            Attained::At(places) => Attained::At(places.into_iter().filter(|x| self.derivative(*x) > 0.0).collect()),
+            other => other,
+        };
+        Extreme { value: bounds.sup_abs, at }
+    }
 
     /// E f(sqrt(q) z) over a standard normal z for f = phi, phi^2, phi', phi'^2, phi'^4, (phi phi')^2, phi'', and d E phi^2 / dq.
     ///
@@ -107,104 +158,4 @@ pub trait Activation: Debug + Send + Sync {
 
     /// The activation as a trait object: lets the default methods call the quadrature.
     fn as_dyn(&self) -> &dyn Activation;
-}
-
-/// One line of the registry.
-#[derive(Debug)]
-pub struct Entry {
-    /// The name, as documented.
-    pub name: &'static str,
-    /// Other spellings.
-    pub aliases: &'static [&'static str],
-    /// Builds the activation.
-    pub make: fn() -> Arc<dyn Activation>,
-}
-
-/// Every activation that a specification or the command line can name.
-pub const ACTIVATIONS: &[Entry] = &[
-    Entry { name: "sigmoid", aliases: &["logistic"], make: || Arc::new(Sigmoid) },
-    Entry { name: "tanh", aliases: &[], make: || Arc::new(Tanh) },
-    Entry { name: "relu", aliases: &[], make: || Arc::new(Relu) },
-    Entry { name: "erf", aliases: &[], make: || Arc::new(Erf) },
-    Entry { name: "linear", aliases: &["identity", "none"], make: || Arc::new(Linear) },
-];
-
-impl Registered for Entry {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn aliases(&self) -> &'static [&'static str] {
-        self.aliases
-    }
-}
-
-/// The activation of the given name; case and underscores do not count.
-///
-/// # Errors
-///
-/// [`UnknownName`] with the nearest known name.
-///
-/// # Example
-///
-/// ```
-/// let sigmoid = gradspectra::activation::by_name("Sigmoid")?;
-/// assert_eq!(sigmoid.derivative_bounds().sup_abs, 0.25);
-/// # Ok::<(), gradspectra::names::UnknownName>(())
-/// ```
-pub fn by_name(name: &str) -> Result<Arc<dyn Activation>, UnknownName> {
-    names::find("activation", ACTIVATIONS, name).map(|entry| (entry.make)())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_aliases_lead_to_their_activation() {
-        for entry in ACTIVATIONS {
-            assert_eq!((entry.make)().name(), entry.name);
-            for spelling in std::iter::once(&entry.name).chain(entry.aliases) {
-                assert_eq!(by_name(&spelling.to_uppercase()).expect("registered").name(), entry.name);
-            }
-        }
-        let error = by_name("sigmod").expect_err("not registered").to_string();
-        assert!(
-            error.starts_with("unknown activation `sigmod`: did you mean `sigmoid`? (known: sigmoid, tanh"),
-            "{error}"
-        );
-    }
-
-    /// Finite differences of the value are the oracle of the derivative; the step stays clear of kinks.
-    #[test]
-    fn derivatives_are_the_slopes_of_the_values() {
-        for entry in ACTIVATIONS {
-            let phi = (entry.make)();
-            for k in -60..=60 {
-                let x = f64::from(k) * 0.25 + 0.01;
-                let h = 1e-5;
-                let slope = (phi.value(x + h) - phi.value(x - h)) / (2.0 * h);
-                // Truncation h^2 sup|phi'''| / 6 < 1e-10 and rounding eps max(1, |phi|) / h < 4e-10.
-                assert!((phi.derivative(x) - slope).abs() < 5e-10, "{} at {x}", entry.name);
-                let (value, derivative) = phi.value_and_derivative(x);
-                assert_eq!(value, phi.value(x));
-                // Shared work may round differently in the last places.
-                assert!((derivative - phi.derivative(x)).abs() <= 4.0 * f64::EPSILON * derivative.abs());
-            }
-        }
-    }
-
-    #[test]
-    fn extreme_arguments_stay_finite_and_saturate() {
-        for entry in ACTIVATIONS {
-            let phi = (entry.make)();
-            for x in [-1e300, -800.0, -40.0, 40.0, 800.0, 1e300] {
-                assert!(phi.value(x).is_finite() && phi.derivative(x).is_finite(), "{} at {x}", entry.name);
-            }
-        }
-        // Relative accuracy of the tail: sigma'(x) = e^-x to a part in e^-x.
-        assert!((Sigmoid.derivative(700.0).ln() + 700.0).abs() < 1e-12);
-        assert!((Sigmoid.derivative(-700.0).ln() + 700.0).abs() < 1e-12);
-        assert!((Tanh.derivative(300.0).ln() - 4f64.ln() + 600.0).abs() < 1e-12);
-    }
 }

@@ -1,21 +1,42 @@
-//! An activation under a constant bias.
+//! An activation moved along its axes.
 
-use super::{Activation, DerivativeBounds};
+use super::{
+    Activation, Attained, DerivativeBounds, ExpectationError, Extreme, GaussianMoments, GaussianPair, PairMoments,
+};
 
-/// `phi(x + shift)`: what a unit with bias `shift` does to the part of its pre-activation that comes from the weights.
+/// `phi(x + shift) + lift`: what a unit with bias `shift` does to the part of its pre-activation that comes from the weights.
 ///
 /// Averaging its Gaussian expectations over the law of the biases gives those of the layer, whatever that law is.
 #[derive(Debug)]
 pub struct Shifted<'a> {
     inner: &'a dyn Activation,
     shift: f64,
+    lift: f64,
     kinks: Vec<f64>,
+    seams: Vec<f64>,
 }
 
 impl<'a> Shifted<'a> {
     /// `phi(x + shift)`.
     pub fn new(inner: &'a dyn Activation, shift: f64) -> Self {
-        Self { inner, shift, kinks: inner.kinks().iter().map(|kink| kink - shift).collect() }
+        let moved = |places: &[f64]| places.iter().map(|place| place - shift).collect();
+        Self { inner, shift, lift: 0.0, kinks: moved(inner.kinks()), seams: moved(inner.seams()) }
+    }
+
+    /// The same with `lift` added to the value.
+    pub(super) fn lifted(self, lift: f64) -> Self {
+        Self { lift, ..self }
+    }
+
+    fn is_moved(&self) -> bool {
+        self.shift != 0.0 || self.lift != 0.0
+    }
+
+    fn place(&self, at: Attained) -> Attained {
+        if self.shift == 0.0 {
+            return at;
+        }
+        at.mapped(|x| x - self.shift, &super::composed::affine("x", 1.0, self.shift))
     }
 }
 
@@ -29,7 +50,7 @@ impl Activation for Shifted<'_> {
     }
 
     fn value(&self, x: f64) -> f64 {
-        self.inner.value(x + self.shift)
+        self.inner.value(x + self.shift) + self.lift
     }
 
     fn derivative(&self, x: f64) -> f64 {
@@ -37,7 +58,8 @@ impl Activation for Shifted<'_> {
     }
 
     fn value_and_derivative(&self, x: f64) -> (f64, f64) {
-        self.inner.value_and_derivative(x + self.shift)
+        let (value, derivative) = self.inner.value_and_derivative(x + self.shift);
+        (value + self.lift, derivative)
     }
 
     fn second_derivative(&self, x: f64) -> f64 {
@@ -48,16 +70,52 @@ impl Activation for Shifted<'_> {
         &self.kinks
     }
 
+    fn seams(&self) -> &[f64] {
+        &self.seams
+    }
+
     fn centre(&self) -> f64 {
         self.inner.centre() - self.shift
     }
 
+    fn slope_period(&self) -> Option<f64> {
+        self.inner.slope_period()
+    }
+
     fn derivative_bounds(&self) -> DerivativeBounds {
-        self.inner.derivative_bounds()
+        let inner = self.inner.derivative_bounds();
+        DerivativeBounds {
+            sup_at: self.place(inner.sup_at),
+            inf_at: self.place(inner.inf_at),
+            second_sup_at: self.place(inner.second_sup_at),
+            ..inner
+        }
+    }
+
+    fn largest_derivative(&self) -> Extreme {
+        let Extreme { value, at } = self.inner.largest_derivative();
+        Extreme { value, at: self.place(at) }
+    }
+
+    fn moments(&self, q: f64) -> Result<GaussianMoments, ExpectationError> {
+        if self.is_moved() { super::gaussian::moments_by_quadrature(self, q) } else { self.inner.moments(q) }
+    }
+
+    fn pair_moments(&self, pair: GaussianPair) -> Result<PairMoments, ExpectationError> {
+        if self.is_moved() {
+            super::gaussian::pair_moments_by_quadrature(self, pair)
+        } else {
+            self.inner.pair_moments(pair)
+        }
+    }
+
+    fn has_closed_form_pairs(&self) -> bool {
+        !self.is_moved() && self.inner.has_closed_form_pairs()
     }
 
     fn smoothed(&self, mean: f64, spread: f64) -> Option<[f64; 3]> {
-        self.inner.smoothed(mean + self.shift, spread)
+        let [phi, dphi, both] = self.inner.smoothed(mean + self.shift, spread)?;
+        Some([phi + self.lift, dphi, both + self.lift * dphi])
     }
 
     fn as_dyn(&self) -> &dyn Activation {

@@ -54,6 +54,10 @@ impl Activation for WrongSlope {
         self.0.kinks()
     }
 
+    fn seams(&self) -> &[f64] {
+        self.0.seams()
+    }
+
     fn derivative_bounds(&self) -> DerivativeBounds {
         self.0.derivative_bounds()
     }
@@ -95,7 +99,7 @@ impl Claim for FiniteDifferences {
             stated_error: STATED_ERROR,
             unit: "largest error of a directional derivative, relative to the norm of the gradient".to_owned(),
             criterion: format!(
-                "{DEPTH} layers of {WIDTH} units, {BATCH} samples, squared error; {DIRECTIONS} random directions that cross no kink, seed {SEED}, \
+                "{DEPTH} layers of {WIDTH} units, {BATCH} samples, squared error; {DIRECTIONS} random directions that cross no kink and no jump of phi'', seed {SEED}, \
                  central differences of order 4 with step {STEP}; deterministic"
             ),
             control_refuted: control.verdict == Verdict::Refuted,
@@ -149,7 +153,7 @@ fn largest_error(phi: &Arc<dyn Activation>) -> Result<f64, ClaimError> {
     let norm = square(&gradients).sqrt();
     let pieces = |point: &Point| -> Result<Vec<usize>, ClaimError> {
         let tape = point.network.forward(&point.input, 0, &mut Hooks::new())?;
-        let piece = |h: &f64| phi.kinks().iter().filter(|kink| h > kink).count();
+        let piece = |h: &f64| phi.seams().iter().filter(|seam| h > seam).count();
         Ok(tape.layers().iter().flat_map(|layer| layer.pre_activation.iter().map(piece)).collect())
     };
     let here = pieces(&at)?;

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use profile::{LayerVerdict, MeasuredWidth, ProfileVerdict, judge, judge_measured};
 pub use verdict::{ControlResult, Verdict, decide};
 
-use crate::activation::ACTIVATIONS;
+use crate::activation::{ACTIVATIONS, Entry};
 use crate::measure::{MeasureError, Progress};
 use crate::network::{LossShapeError, PassError};
 use crate::spec::Quantity;
@@ -134,11 +134,13 @@ pub fn registry() -> Vec<Box<dyn Claim>> {
     for profile in losses::PROFILES {
         claims.push(Box::new(profile));
     }
-    for entry in ACTIVATIONS {
-        claims.push(Box::new(derivative_sup::DerivativeSup((entry.make)())));
+    let activations = || ACTIVATIONS.iter().map(Entry::activation);
+    // A derivative without bound has no supremum to measure.
+    for phi in activations().filter(|phi| phi.derivative_bounds().sup_abs.is_finite()) {
+        claims.push(Box::new(derivative_sup::DerivativeSup(phi)));
     }
-    for entry in ACTIVATIONS {
-        claims.push(Box::new(finite_differences::FiniteDifferences((entry.make)())));
+    for phi in activations() {
+        claims.push(Box::new(finite_differences::FiniteDifferences(phi)));
     }
     claims
 }

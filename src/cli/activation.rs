@@ -7,7 +7,12 @@ use serde::Serialize;
 
 use super::console::Console;
 use super::failure::Failure;
-use crate::activation::{self, Activation, Attained, ExpectationError, GaussianMoments};
+use crate::activation::{self, Activation, Attained, ExpectationError, GaussianMoments, Interval, Regions};
+
+/// The help of an argument that names an activation.
+pub(super) fn activation_help(what: &str) -> String {
+    format!("{what}: {}", activation::spellings())
+}
 
 /// Derivative bounds and Gaussian expectations of an activation
 ///
@@ -15,8 +20,8 @@ use crate::activation::{self, Activation, Attained, ExpectationError, GaussianMo
 /// pre-activation variance q.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Name of the activation: sigmoid, tanh, relu, erf, linear
-    #[arg(value_name = "A")]
+    /// The activation, by its name, with parameters, or with scales and shifts
+    #[arg(value_name = "A", help = activation_help("The activation"), allow_hyphen_values = true)]
     activation: String,
 
     /// Variance of the pre-activations for the Gaussian expectations, up to 1e6
@@ -28,12 +33,21 @@ pub(super) struct Arguments {
 struct Document {
     name: String,
     formula: String,
-    derivative_sup: f64,
+    /// `null` if |phi'| has no bound.
+    derivative_sup: Option<f64>,
     derivative_sup_at: serde_json::Value,
     /// Where the supremum is attained on a whole set, that set in words; `derivative_sup_at` is then one of its points.
     derivative_sup_set: Option<String>,
-    derivative_inf: f64,
+    /// `null` if phi' has no lower bound.
+    derivative_inf: Option<f64>,
+    derivative_inf_at: serde_json::Value,
+    derivative_inf_set: Option<String>,
+    second_derivative_sup: f64,
+    second_derivative_sup_at: serde_json::Value,
+    second_derivative_sup_set: Option<String>,
     kinks: Vec<f64>,
+    /// Where units are saturated or inactive.
+    regions: Regions,
     moments: GaussianMoments,
 }
 
@@ -48,39 +62,82 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
+/// The place as a number, a list of tied ones, or null; and the set in words, if it is attained on a whole one.
+struct Place {
+    at: serde_json::Value,
+    set: Option<String>,
+}
+
+impl From<Attained> for Place {
+    fn from(attained: Attained) -> Self {
+        match attained {
+            Attained::At(points) => match points[..] {
+                [only] => Self { at: only.into(), set: None },
+                _ => Self { at: points.into(), set: None },
+            },
+            Attained::On { point, set } => Self { at: point.into(), set: Some(set.into_owned()) },
+            Attained::Nowhere => Self { at: serde_json::Value::Null, set: None },
+        }
+    }
+}
+
 fn document(phi: &dyn Activation, q: f64) -> Result<Document, ExpectationError> {
     let bounds = phi.derivative_bounds();
-    let (at, set) = match &bounds.sup_at {
-        Attained::At(points) => match points[..] {
-            [only] => (serde_json::json!(only), None),
-            _ => (serde_json::json!(points), None),
-        },
-        Attained::On { point, set } => (serde_json::json!(point), Some(set.clone().into_owned())),
-        Attained::Nowhere => (serde_json::Value::Null, None),
-    };
+    let finite = |value: f64| value.is_finite().then_some(value);
+    let [sup, inf, second] = [bounds.sup_at, bounds.inf_at, bounds.second_sup_at].map(Place::from);
     Ok(Document {
         name: phi.name().to_owned(),
         formula: phi.formula().to_owned(),
-        derivative_sup: bounds.sup_abs,
-        derivative_sup_at: at,
-        derivative_sup_set: set,
-        derivative_inf: bounds.inf,
+        derivative_sup: finite(bounds.sup_abs),
+        derivative_sup_at: sup.at,
+        derivative_sup_set: sup.set,
+        derivative_inf: finite(bounds.inf),
+        derivative_inf_at: inf.at,
+        derivative_inf_set: inf.set,
+        second_derivative_sup: bounds.second_sup_abs,
+        second_derivative_sup_at: second.at,
+        second_derivative_sup_set: second.set,
         kinks: phi.kinks().to_vec(),
+        regions: Regions::of(phi),
         moments: phi.moments(q)?,
     })
 }
 
 fn text(document: &Document) -> String {
     let mut text = format!("{}: phi(x) = {}\n", document.name, document.formula);
-    let place = match (&document.derivative_sup_set, &document.derivative_sup_at) {
-        (Some(set), _) => format!("for {set}"),
-        (None, serde_json::Value::Null) => "approached, not attained".to_owned(),
-        (None, at) => format!("at x = {at}"),
+    let mut extreme = |name: &str, value: Option<f64>, at: &serde_json::Value, set: &Option<String>| {
+        let place = match (value, set, at) {
+            (None, ..) => String::new(),
+            (_, Some(set), _) => format!("for {set}"),
+            (_, None, serde_json::Value::Null) => "approached, not attained".to_owned(),
+            (_, None, serde_json::Value::Array(points)) => {
+                let points: Vec<String> = points.iter().map(ToString::to_string).collect();
+                format!("at x = {}", points.join(", "))
+            }
+            (_, None, at) => format!("at x = {at}"),
+        };
+        let value = value.map_or("no bound".to_owned(), |value| (value + 0.0).to_string());
+        let _ = writeln!(text, "{}", format!("  {name:<12} {value:<22} {place}").trim_end());
     };
-    let _ = writeln!(text, "  sup |phi'|   {:<22} {place}", document.derivative_sup);
-    let _ = writeln!(text, "  inf phi'     {}", document.derivative_inf);
+    extreme("sup |phi'|", document.derivative_sup, &document.derivative_sup_at, &document.derivative_sup_set);
+    extreme("inf phi'", document.derivative_inf, &document.derivative_inf_at, &document.derivative_inf_set);
+    let second = Some(document.second_derivative_sup);
+    extreme("sup |phi''|", second, &document.second_derivative_sup_at, &document.second_derivative_sup_set);
     if !document.kinks.is_empty() {
-        let _ = writeln!(text, "  kinks        {:?}", document.kinks);
+        let _ = writeln!(text, "  kinks        {}", list(document.kinks.iter().map(f64::to_string)));
+    }
+    for (name, meaning, intervals) in [
+        ("saturated", "0 < |phi'| < 0.05 sup |phi'|", &document.regions.saturated),
+        ("inactive", "phi' = 0", &document.regions.inactive),
+    ] {
+        if !intervals.is_empty() {
+            let _ = writeln!(text, "  {name:<12} {} ({meaning})", list(intervals.iter().map(interval)));
+        }
+    }
+    if let Some(period) = document.regions.period
+        && !document.regions.saturated.is_empty()
+    {
+        let _ = writeln!(text, "  {:<12} and so on with period {period}", "");
     }
     let m = &document.moments;
     let _ = writeln!(text, "expectations over h ~ N(0, q), q = {}:", m.q);
@@ -94,10 +151,25 @@ fn text(document: &Document) -> String {
             writeln!(text, "  {name:<12} {value:.14e}")
         };
     }
-    let _ = writeln!(
-        text,
-        "chi = sigma_w^2 E phi'^2 is 1 at sigma_w = {:.12}: there the mean-square gradient is kept at this q",
-        m.dphi2.sqrt().recip()
-    );
+    if m.dphi2 > 0.0 {
+        let _ = writeln!(
+            text,
+            "chi = sigma_w^2 E phi'^2 is 1 at sigma_w = {:.12}: there the mean-square gradient is kept at this q",
+            m.dphi2.sqrt().recip()
+        );
+    }
     text
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+fn interval(interval: &Interval) -> String {
+    match (interval.from, interval.to) {
+        (None, None) => "all x".to_owned(),
+        (None, Some(to)) => format!("x < {to}"),
+        (Some(from), None) => format!("x > {from}"),
+        (Some(from), Some(to)) => format!("{from} < x < {to}"),
+    }
 }

@@ -30,8 +30,8 @@ pub(super) struct Arguments {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
-    /// The activation after every layer: sigmoid, tanh, relu, erf, linear
-    #[arg(long, value_name = "A")]
+    /// The activation after every layer
+    #[arg(long, value_name = "A", help = super::activation::activation_help("The activation after every layer"), allow_hyphen_values = true)]
     activation: String,
 
     /// No activation after the last layer

@@ -60,8 +60,8 @@ pub struct LayerNorm {
     pub log10_spectral_norm: f64,
     /// Its standard error; `null` for a single network.
     pub standard_error: Option<f64>,
-    /// log10 sup |phi'|.
-    pub log10_derivative_sup: f64,
+    /// log10 sup |phi'|; `null` if phi' has no bound.
+    pub log10_derivative_sup: Option<f64>,
 }
 
 /// Operations that the spectra may take: a second or two.
@@ -127,7 +127,9 @@ pub fn spectra(spec: &Spec, progress: &dyn Progress) -> Result<Option<Spectra>, 
             layer: index + 1,
             log10_spectral_norm: logs.iter().sum::<f64>() / logs.len() as f64,
             standard_error: Estimate::of_mean(&logs).map(|estimate| estimate.standard_error),
-            log10_derivative_sup: spec.network.blocks[index].activation.derivative_bounds().sup_abs.log10(),
+            log10_derivative_sup: Some(spec.network.blocks[index].activation.derivative_bounds().sup_abs)
+                .filter(|sup| sup.is_finite())
+                .map(f64::log10),
         }
     });
     let whole = &samples[0].depths[shown.len() - 1][1].0;

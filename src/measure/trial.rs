@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 
 use super::MeasureError;
-use crate::activation::SATURATION;
+use crate::activation::saturation_threshold;
 use crate::linalg::{Real, ln_norm};
 use crate::network::{BoundLoss, Gradients, Hooks, Layers, Network, Parameter, Tape, bind_loss, draw_inputs};
 use crate::spec::{Quantity, Spec};
@@ -169,7 +169,7 @@ fn batch_correlation<T: Real>(h: &DMatrix<T>) -> f64 {
 /// How the units of a layer stand on their activation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UnitShares {
-    /// Share with `0 < |phi'| <` [`SATURATION`] `sup |phi'|`.
+    /// Share with `0 < |phi'| <` [`SATURATION`](crate::activation::SATURATION) `sup |phi'|`.
     pub saturated: f64,
     /// Share with `phi' = 0` exactly.
     pub inactive: f64,
@@ -181,7 +181,7 @@ impl UnitShares {
 
     /// The shares from the slopes of a layer, over units and samples.
     pub fn of<T: Real>(slope: &DMatrix<T>, derivative_sup: f64) -> Self {
-        let (bound, count) = (SATURATION * derivative_sup, slope.len() as f64);
+        let (bound, count) = (saturation_threshold(derivative_sup), slope.len() as f64);
         let share = |test: &dyn Fn(f64) -> bool| slope.iter().filter(|d| test(d.to_f64().abs())).count() as f64 / count;
         Self { saturated: share(&|d| d > 0.0 && d < bound), inactive: share(&|d| d == 0.0) }
     }

@@ -2,7 +2,7 @@
 
 use super::forward::ForwardKernels;
 use super::{Prediction, Predictions, Statistic};
-use crate::activation::{Activation, SATURATION, Shifted};
+use crate::activation::{Activation, Shifted, saturation_threshold};
 use crate::mean_field::{BiasNode, reference_scale};
 use crate::spec::{Precision, Quantity, Spec};
 use crate::stats::normal_tail;
@@ -63,7 +63,7 @@ impl Shares {
     /// Normal measure of the level sets for `h ~ N(0, sigma^2)`: a scan finds where the state changes, bisection finds the place.
     /// The slope is rounded to the network's format: in single precision it underflows to an exact zero much earlier.
     fn new(phi: &dyn Activation, sigma: f64, precision: Precision) -> Self {
-        let bound = SATURATION * phi.derivative_bounds().sup_abs;
+        let bound = saturation_threshold(phi.derivative_bounds().sup_abs);
         let rounded = |slope: f64| match precision {
             Precision::F64 => slope,
             Precision::F32 => f64::from(slope as f32),

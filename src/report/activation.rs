@@ -4,10 +4,10 @@ use plotters::prelude::*;
 
 use super::theme::{self, Axis, DrawingError, Legend, Symbol};
 use super::words::significant;
-use crate::activation::SATURATION;
+use crate::activation::saturation_threshold;
 use crate::measure::LayerDensity;
 use crate::spec::Quantity;
-use crate::study::Study;
+use crate::study::{ActivationSheet, Study};
 
 pub(super) fn title(study: &Study) -> String {
     let name = &study.activation.name;
@@ -31,12 +31,15 @@ pub(super) fn title(study: &Study) -> String {
 
 pub(super) fn caption(study: &Study) -> String {
     format!(
-        "Above: {} = {} and its derivative, at most {} (dashed). Below: density of the pre-activations h, measured (filled) and \
+        "Above: {} = {} and its derivative, {}. Below: density of the pre-activations h, measured (filled) and \
          predicted (line: normal with the variance of mean field); a layer that would be hidden behind another is left out. Grey: |derivative| below 5 % of its largest value; units \
          there pass almost no gradient. Look at how much of the density lies in the grey.",
         study.activation.name,
         study.activation.formula,
-        significant(study.activation.derivative_sup)
+        match study.activation.derivative_sup {
+            Some(sup) => format!("at most {} (dashed)", significant(sup)),
+            None => "which has no bound".to_owned(),
+        }
     )
 }
 
@@ -54,7 +57,7 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
         .collect();
     let mut entries =
         vec![(Symbol::Line, theme::REFERENCE, sheet.name.as_str()), (Symbol::Line, theme::LIMIT, "its derivative")];
-    if sheet.derivative.iter().any(|slope| slope.abs() < SATURATION * sheet.derivative_sup) {
+    if sheet.derivative.iter().any(|slope| is_small(slope, sheet)) {
         entries.push((Symbol::Band, theme::SHADE, "saturated or inactive"));
     }
     let upper = Legend::new(entries);
@@ -74,15 +77,15 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
         upper.draw(&top_legend)?;
         lower.draw(&bottom_legend)?;
 
-        let all = sheet.value.iter().chain(&sheet.derivative).copied().chain([sheet.derivative_sup]);
+        let all = sheet.value.iter().chain(&sheet.derivative).copied().chain(sheet.derivative_sup);
         // An unbounded activation would flatten its derivative: show it as far as a few times the slope.
-        let shown = all.filter(|y| y.abs() <= 4.0 * sheet.derivative_sup.max(1.0));
+        let shown = all.filter(|y| y.abs() <= 4.0 * sheet.derivative_sup.unwrap_or(1.0).max(1.0));
         let (low, high) = theme::padded_span(shown, 0.05, 0.2).unwrap_or((-1.0, 1.0));
         let mut chart = theme::chart(&top_plot, Axis::linear(left, right), Axis::linear(low, high), false)?;
         shade(&mut chart, study, low, high)?;
         theme::mesh(&mut chart, None, "\u{3c6}(h), \u{3c6}\u{2032}(h)")?;
-        let sup = sheet.derivative_sup;
-        let dashes = (0..40).filter(|k| k % 2 == 0).map(|k| {
+        let dashes = sheet.derivative_sup.into_iter().flat_map(|sup| (0..40).step_by(2).map(move |k| (k, sup)));
+        let dashes = dashes.map(|(k, sup)| {
             let at = |k: i32| left + (right - left) * f64::from(k) / 40.0;
             PathElement::new(vec![(at(k), sup), (at(k + 1), sup)], theme::LIMIT.stroke_width(theme::THIN))
         });
@@ -145,6 +148,11 @@ fn distinct(study: &Study) -> Vec<&LayerDensity> {
     shown.filter(|density| Some(density.layer) == first || !hidden(density)).collect()
 }
 
+/// Saturated or inactive.
+fn is_small(slope: &f64, sheet: &ActivationSheet) -> bool {
+    *slope == 0.0 || slope.abs() < saturation_threshold(sheet.derivative_sup.unwrap_or(f64::INFINITY))
+}
+
 /// Grey where the derivative is small.
 fn shade(chart: &mut theme::Chart<'_, '_>, study: &Study, low: f64, high: f64) -> Result<(), DrawingError> {
     let sheet = &study.activation;
@@ -152,7 +160,7 @@ fn shade(chart: &mut theme::Chart<'_, '_>, study: &Study, low: f64, high: f64) -
     let mut start: Option<f64> = None;
     let mut bands = Vec::new();
     for (x, slope) in sheet.x.iter().zip(&sheet.derivative) {
-        match (slope.abs() < SATURATION * sheet.derivative_sup, start) {
+        match (is_small(slope, sheet), start) {
             (true, None) => start = Some(x - half),
             (false, Some(from)) => {
                 bands.push((from, x - half));

@@ -11,7 +11,7 @@ use crate::study::{SpectraOrReason, Study};
 const SIGNAL: Quantity = Quantity::PreActivationGradientNorms;
 
 pub(super) fn applies(study: &Study) -> bool {
-    study.depth() > 1 && spectra(study).is_some() && study.measured_log10_ratio(SIGNAL).is_some()
+    study.depth() > 1 && !bounds(study).is_empty() && study.measured_log10_ratio(SIGNAL).is_some()
 }
 
 fn spectra(study: &Study) -> Option<&Spectra> {
@@ -29,8 +29,10 @@ pub(super) fn bounds(study: &Study) -> Vec<(usize, f64, f64)> {
     for layer in (1..study.depth()).rev() {
         // delta_l = D_l W_{l+1}^T delta_{l+1}.
         let above = spectra.norms[layer].log10_spectral_norm;
-        slopes += spectra.norms[layer - 1].log10_derivative_sup;
-        bound += above + spectra.norms[layer - 1].log10_derivative_sup;
+        // Without a bound on the slopes there is none on the gradient.
+        let Some(slope) = spectra.norms[layer - 1].log10_derivative_sup else { return Vec::new() };
+        slopes += slope;
+        bound += above + slope;
         bounds.push((layer, bound, slopes));
     }
     bounds.reverse();
@@ -50,7 +52,8 @@ pub(super) fn title(study: &Study) -> String {
 pub(super) fn caption(study: &Study) -> String {
     let sup = spectra(study)
         .and_then(|spectra| spectra.norms.first())
-        .map_or(1.0, |norm| 10f64.powf(norm.log10_derivative_sup));
+        .and_then(|norm| norm.log10_derivative_sup)
+        .map_or(1.0, |sup| 10f64.powf(sup));
     let norm = spectra(study)
         .and_then(|spectra| spectra.norms.last())
         .map_or(1.0, |norm| 10f64.powf(norm.log10_spectral_norm));

@@ -98,7 +98,8 @@ fn network(table: &Table<'_>) -> Result<NetworkSpec, SpecError> {
     let input = table.require("input", ": the number of input features")?.integer(1, MAX_WIDTH)?;
     let widths = widths(table)?;
     let named = table.require("activation", ": for example activation = \"tanh\"")?;
-    let activation = activation::by_name(named.string()?).map_err(|error| named.wrong(format!("is an {error}")))?;
+    let activation =
+        activation::by_name(named.string()?).map_err(|error| named.wrong(format!("cannot be used: {error}")))?;
     let weights = table.require("weights", ": for example weights = { preset = \"he\" }")?;
     let biases = table.get("biases");
     let precision = match table.get("precision") {

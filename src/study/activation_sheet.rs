@@ -11,8 +11,8 @@ pub struct ActivationSheet {
     pub name: String,
     /// Formula in plain text.
     pub formula: String,
-    /// sup |phi'|.
-    pub derivative_sup: f64,
+    /// sup |phi'|; `null` if phi' has no bound.
+    pub derivative_sup: Option<f64>,
     /// The grid.
     pub x: Vec<f64>,
     /// phi on it.
@@ -31,7 +31,7 @@ impl ActivationSheet {
         Self {
             name: phi.name().to_owned(),
             formula: phi.formula().to_owned(),
-            derivative_sup: phi.derivative_bounds().sup_abs,
+            derivative_sup: Some(phi.derivative_bounds().sup_abs).filter(|sup| sup.is_finite()),
             value: x.iter().map(|&x| phi.value(x)).collect(),
             derivative: x.iter().map(|&x| phi.derivative(x)).collect(),
             x,

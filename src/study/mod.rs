@@ -341,10 +341,8 @@ impl Study {
                 let lists = both
                     .flat_map(|s| s.log10_singular_values.iter().chain(&s.log10_eigenvalue_moduli))
                     .map(|v| Some(*v));
-                let norms = spectra
-                    .norms
-                    .iter()
-                    .flat_map(|norm| [Some(norm.log10_spectral_norm), Some(norm.log10_derivative_sup)]);
+                let norms =
+                    spectra.norms.iter().flat_map(|norm| [Some(norm.log10_spectral_norm), norm.log10_derivative_sup]);
                 lists.chain(norms).chain(spectra.chain.iter().copied()).chain(spectra.plain.iter().copied()).collect()
             }
         };

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod erf;
+mod expression;
 pub mod gaussian;
 mod hermite;
 mod linear;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use bounds::{Attained, DerivativeBounds, SATURATION};
 pub use erf::Erf;
+pub use expression::{Enclosure, Expression, ExpressionError, derivative_enclosure};
 pub use gaussian::{ExpectationError, GaussianMoments, GaussianPair, PairMoments};
 pub use hermite::HermiteSeries;
 pub use linear::Linear;

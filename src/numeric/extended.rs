@@ -222,7 +222,7 @@ impl Extended {
             return (-(self * self)).exp();
         }
         let rest = u.mul_add(u, -square);
-        Self::new(-square).exp() * Self::new((-rest).exp())
+        Self::new(-square).exp() * Self::new(-rest).exp()
     }
 
     /// Error function.

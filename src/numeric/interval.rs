@@ -117,9 +117,12 @@ impl Interval {
         )
     }
 
-    /// Of an increasing function of the mathematics library with values between `floor` and `ceiling`.
+    /// Of an increasing function of the mathematics library with values between `floor` and `ceiling`; at 0 the library is exact.
     fn increasing(self, function: impl Fn(f64) -> f64, floor: f64, ceiling: f64) -> Self {
-        Self::new(library_down(function(self.low)).max(floor), library_up(function(self.high)).min(ceiling))
+        let (low, high) = (function(self.low), function(self.high));
+        let low = if self.low == 0.0 { low } else { library_down(low) };
+        let high = if self.high == 0.0 { high } else { library_up(high) };
+        Self::new(low.max(floor), high.min(ceiling))
     }
 
     /// `e^u`.
@@ -249,7 +252,7 @@ impl Interval {
 
     /// `1 - erf(u)`.
     pub fn erfc(self) -> Self {
-        -(-self).increasing(|u| -libm::erfc(-u), -2.0, 0.0)
+        -self.increasing(|u| -libm::erfc(u), -2.0, 0.0)
     }
 
     /// `2 / sqrt(pi)`.

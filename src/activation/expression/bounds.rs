@@ -30,12 +30,24 @@ pub(super) fn scan(program: &Program, seams: &[f64], grid: &[f64]) -> Derivative
     points.sort_by(f64::total_cmp);
     points.dedup();
     let jets: Vec<_> = points.iter().map(|x| program.jet::<2>(*x)).collect();
-    let first = |x: f64| program.jet::<1>(x).d1;
+    let slope_of = |x: f64| program.jet::<1>(x).d1;
+    // Conventions at ties may add up to a slope that neither side has: `clamp(x,-1,0) + clamp(x,0,1)` has 2 at 0.
+    let first = |x: f64| {
+        let slope = slope_of(x);
+        if !seams.contains(&x) {
+            return slope;
+        }
+        let (left, right) = (slope_of(x - step_aside(x)), slope_of(x + step_aside(x)));
+        let slack = 1e-9 * (1.0 + slope.abs());
+        let beyond = slope < left.min(right) - slack || slope > left.max(right) + slack;
+        if beyond { right } else { slope }
+    };
     let second = |x: f64| program.jet::<2>(x).d2;
     // Where phi'' jumps, its value from the right.
     let second_right = |x: f64| second(if seams.contains(&x) { x + step_aside(x) } else { x });
     let third = |x: f64| (second(x + DIFFERENCE) - second(x - DIFFERENCE)) / (2.0 * DIFFERENCE);
-    let first_values: Vec<f64> = jets.iter().map(|jet| jet.d1).collect();
+    let first_values: Vec<f64> =
+        points.iter().zip(&jets).map(|(x, jet)| if seams.contains(x) { first(*x) } else { jet.d1 }).collect();
     let second_values: Vec<f64> =
         points.iter().zip(&jets).map(|(x, jet)| if seams.contains(x) { second_right(*x) } else { jet.d2 }).collect();
 

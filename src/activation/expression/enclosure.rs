@@ -67,7 +67,7 @@ impl Ord for Cell {
 /// # Domain and accuracy
 ///
 /// `low <= sup |phi'| <= high` over |x| <= `within`, for the expression with its constants rounded to doubles, if the functions
-/// of the mathematics library are good to 4 ulp. `high - low` exceeds the tolerance where 40,000 cells do not suffice. Where
+/// of the mathematics library are good to 4 ulp; the slope that backprop uses at a kink is not part of it. `high - low` exceeds the tolerance where 40,000 cells do not suffice. Where
 /// no bound exists far away, `within` is the radius inside which one does: at least 1000, or `high` is infinite.
 ///
 /// # Example

@@ -399,10 +399,14 @@ impl Scalar for Interval {
         Self::new(nearest.next_down(), nearest.next_up())
     }
 
+    /// Where the operands only touch, the larger one is the maximum on the whole cell, up to a set on which both have the same
+    /// slope. Two equal points say nothing about their neighbourhood.
     fn order(self, other: Self) -> Option<Ordering> {
-        if self.low > other.high {
+        if self.low == self.high && self == other {
+            None
+        } else if self.low >= other.high {
             Some(Ordering::Greater)
-        } else if self.high < other.low {
+        } else if self.high <= other.low {
             Some(Ordering::Less)
         } else {
             None

@@ -54,7 +54,7 @@ pub(super) fn find(program: &Program, grid: &[f64]) -> Result<Seams, ExpressionE
         let slack = |a: f64, b: f64, slope: f64| 1e-9 * (1.0 + a.abs().min(b.abs())) + 8.0 * aside * slope;
         let slope = left.d1.abs().max(right.d1.abs());
         if (left.v - right.v).abs() > slack(left.v, right.v, slope) && slope.is_finite() {
-            return Err(ExpressionError::Jump { x, left: left.v, right: right.v });
+            return Err(ExpressionError::Jump { x, left: short(left.v), right: short(right.v) });
         }
         let curvature = left.d2.abs().max(right.d2.abs());
         // Without a finite curvature the slope changes without bound, as that of |x|^(3/2) does: no jump unless it is visible.
@@ -64,6 +64,11 @@ pub(super) fn find(program: &Program, grid: &[f64]) -> Result<Seams, ExpressionE
         }
     }
     Ok(Seams { all, kinks })
+}
+
+/// Nine digits: the sides are looked at a little beside the jump.
+fn short(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value)
 }
 
 /// The place in `[low, high]` where the sign stops to be `first`.

@@ -1,5 +1,6 @@
 //! What is wrong with the name of an activation.
 
+use super::ExpressionError;
 use super::registry::Entry;
 use crate::names::{CallError, UnknownName};
 
@@ -12,6 +13,9 @@ pub enum ActivationError {
     /// Parentheses or commas that do not fit.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// A formula that cannot be read, or is no activation.
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
     /// Too many parameters.
     #[error("`{given}` has {count} parameters: {name} takes {takes}, as in `{example}`")]
     ParameterCount {

@@ -23,19 +23,19 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 impl ExponentialLinear {
     /// ELU (Clevert et al. 2016): `x` for x > 0, `a (e^x - 1)` below; a > 0.
     pub fn elu(a: f64) -> Self {
-        let formula = format!("x for x > 0, {a} (exp(x) - 1) below");
+        let formula = format!("max(x, 0) + {a}*(exp(min(x, 0)) - 1)");
         Self { name: spelling("elu", &[a]), formula, gain: 1.0, floor: a, width: 1.0 }
     }
 
     /// SELU (Klambauer et al. 2017).
     pub fn selu() -> Self {
-        let formula = format!("{SELU_GAIN} (x for x > 0, {SELU_ALPHA} (exp(x) - 1) below)");
+        let formula = format!("{SELU_GAIN}*(max(x, 0) + {SELU_ALPHA}*(exp(min(x, 0)) - 1))");
         Self { name: "selu".to_owned(), formula, gain: SELU_GAIN, floor: SELU_GAIN * SELU_ALPHA, width: 1.0 }
     }
 
     /// CELU (Barron 2017): `x` for x > 0, `a (e^(x/a) - 1)` below, whose slope does not jump; a > 0.
     pub fn celu(a: f64) -> Self {
-        let formula = format!("x for x > 0, {a} (exp(x / {a}) - 1) below");
+        let formula = format!("max(x, 0) + {a}*(exp(min(x, 0)/{a}) - 1)");
         Self { name: spelling("celu", &[a]), formula, gain: 1.0, floor: a, width: a }
     }
 

@@ -22,7 +22,7 @@ impl Activation for Gelu {
     }
 
     fn formula(&self) -> &str {
-        "x (1 + erf(x / sqrt(2))) / 2"
+        "0.5*x*(1 + erf(x/sqrt(2)))"
     }
 
     fn value(&self, x: f64) -> f64 {
@@ -102,7 +102,7 @@ impl Activation for GeluTanh {
     }
 
     fn formula(&self) -> &str {
-        "x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2"
+        "0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))"
     }
 
     fn value(&self, x: f64) -> f64 {

@@ -42,7 +42,7 @@ impl PiecewisePolynomial {
     pub fn hard_sigmoid() -> Self {
         Self {
             name: "hard_sigmoid".to_owned(),
-            formula: "min(max(x + 3, 0), 6) / 6".to_owned(),
+            formula: "min(max(x + 3, 0), 6)/6".to_owned(),
             knots: vec![-3.0, 3.0],
             pieces: vec![ZERO, [0.5, 1.0 / 6.0, 0.0], [1.0, 0.0, 0.0]],
             slopes_at_knots: vec![0.0; 2],
@@ -56,7 +56,7 @@ impl PiecewisePolynomial {
     pub fn hard_swish() -> Self {
         Self {
             name: "hard_swish".to_owned(),
-            formula: "x min(max(x + 3, 0), 6) / 6".to_owned(),
+            formula: "x*min(max(x + 3, 0), 6)/6".to_owned(),
             knots: vec![-3.0, 3.0],
             pieces: vec![ZERO, [0.0, 0.5, 1.0 / 6.0], IDENTITY],
             slopes_at_knots: vec![0.0, 1.0],
@@ -77,7 +77,7 @@ impl PiecewisePolynomial {
         let l = threshold;
         Self {
             name: super::registry::spelling("softshrink", &[l]),
-            formula: format!("sign(x) max(|x| - {l}, 0)"),
+            formula: format!("max(x - {l}, 0) + min(x + {l}, 0)"),
             knots: vec![-l, l],
             pieces: vec![[l, 1.0, 0.0], ZERO, [-l, 1.0, 0.0]],
             slopes_at_knots: vec![0.0; 2],

@@ -18,7 +18,7 @@ pub struct LeakyRelu {
 impl LeakyRelu {
     /// With slope a for x < 0, any finite number.
     pub fn new(a: f64) -> Self {
-        Self { a, name: spelling("leaky_relu", &[a]), formula: format!("max(x, 0) + {a} min(x, 0)") }
+        Self { a, name: spelling("leaky_relu", &[a]), formula: format!("max(x, 0) + {a}*min(x, 0)") }
     }
 }
 

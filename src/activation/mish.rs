@@ -45,7 +45,7 @@ impl Activation for Mish {
     }
 
     fn formula(&self) -> &str {
-        "x tanh(ln(1 + exp(x)))"
+        "x*tanh(log(1 + exp(x)))"
     }
 
     fn value(&self, x: f64) -> f64 {

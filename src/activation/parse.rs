@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::composed::{Composed, Scales};
 use super::registry::{Domain, Entry, entry};
-use super::{Activation, ActivationError};
+use super::{Activation, ActivationError, Expression};
 use crate::names::Call;
 
 /// The activation of the given spelling.
@@ -15,6 +15,7 @@ use crate::names::Call;
 /// name            relu, Hard-Tanh             case, underscores and hyphens do not count
 /// name(p)         leaky_relu(0.1)             parameters; without them their defaults
 /// a*f(b*x+c)+d    1.7159*tanh(2/3*x)          f either of the above: 0.5*leaky_relu(0.1)(2*x - 1) + 3
+/// expr: formula   expr: x*tanh(log(1+exp(x)))  any formula in x, see [`Expression::parse`]
 /// ```
 ///
 /// # Errors
@@ -32,6 +33,11 @@ use crate::names::Call;
 /// ```
 pub fn by_name(given: &str) -> Result<Arc<dyn Activation>, ActivationError> {
     let text = given.trim();
+    if let Some((prefix, formula)) = text.split_once(':')
+        && prefix.trim().eq_ignore_ascii_case("expr")
+    {
+        return Ok(Arc::new(Expression::parse(formula)?));
+    }
     // What has no x and no operator is a name with parameters, even if hyphenated.
     let simple = Call::parse(text);
     if let Ok(call) = &simple

@@ -16,7 +16,7 @@ pub struct Softplus {
 impl Softplus {
     /// With steepness `beta` > 0.
     pub fn new(beta: f64) -> Self {
-        let formula = if beta == 1.0 { "ln(1 + exp(x))".to_owned() } else { format!("ln(1 + exp({beta} x)) / {beta}") };
+        let formula = if beta == 1.0 { "log(1 + exp(x))".to_owned() } else { format!("log(1 + exp({beta}*x))/{beta}") };
         Self { beta, name: spelling("softplus", &[beta]), formula }
     }
 }
@@ -75,7 +75,7 @@ impl Activation for LogSigmoid {
     }
 
     fn formula(&self) -> &str {
-        "-ln(1 + exp(-x))"
+        "-log(1 + exp(-x))"
     }
 
     fn value(&self, x: f64) -> f64 {

@@ -12,7 +12,7 @@ impl Activation for Softsign {
     }
 
     fn formula(&self) -> &str {
-        "x / (1 + |x|)"
+        "x / (1 + abs(x))"
     }
 
     fn value(&self, x: f64) -> f64 {

@@ -1,15 +1,20 @@
 //! Numerical analysis without domain words: adaptive quadrature over panels ([`integrate`]), maximisation of a smooth function on
-//! an interval ([`maximize`]), Chebyshev series ([`Chebyshev`]), the normal distribution to the last places.
+//! an interval ([`maximize`]), Chebyshev series ([`Chebyshev`]), the normal distribution to the last places, intervals that contain
+//! the exact result ([`Interval`]) and numbers beyond the range of doubles ([`Extended`]).
 
 mod chebyshev;
+mod extended;
 mod gauss_legendre;
+mod interval;
 mod kronecker;
 mod maximize;
 mod normal;
 mod quadrature;
 
 pub use chebyshev::Chebyshev;
+pub use extended::Extended;
 pub use gauss_legendre::gauss_legendre;
+pub use interval::Interval;
 pub use kronecker::Kronecker;
 pub use maximize::{Maximum, maximize};
 pub use normal::{exp_minus_square, mills_ratio, normal_cdf, normal_density, normal_tail_moments};

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub use bounds::{Attained, DerivativeBounds, SATURATION};
 pub use erf::Erf;
-pub use gaussian::{ExpectationError, GaussianMoments, GaussianPair, PairMoments};
+pub use gaussian::{ExpectationError, GaussianMoments, GaussianPair, PairMoments, Transition};
 pub use hermite::HermiteSeries;
 pub use linear::Linear;
 pub use relu::Relu;
@@ -63,6 +63,15 @@ pub trait Activation: Debug + Send + Sync {
     /// Where a smooth activation has its transition: quadrature puts its panels around it.
     fn centre(&self) -> f64 {
         0.0
+    }
+
+    /// Where the activation changes, and over what distance: quadrature puts its panels around these places, in addition to the seams.
+    ///
+    /// By default the centre and the places where |phi'| and |phi''| are largest, with the width sup|phi'| / sup|phi''|. An activation
+    /// with several features of different widths lists them all: a spike far narrower than the spread of its argument is found only
+    /// if it is announced.
+    fn transitions(&self) -> Vec<Transition> {
+        gaussian::default_transitions(self.as_dyn())
     }
 
     /// Whether phi(s x) = s phi(x) for every s > 0: such a network has no scale of its own.

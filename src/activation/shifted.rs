@@ -1,6 +1,6 @@
 //! An activation under a constant bias.
 
-use super::{Activation, DerivativeBounds};
+use super::{Activation, DerivativeBounds, Transition};
 
 /// `phi(x + shift)`: what a unit with bias `shift` does to the part of its pre-activation that comes from the weights.
 ///
@@ -10,12 +10,14 @@ pub struct Shifted<'a> {
     inner: &'a dyn Activation,
     shift: f64,
     kinks: Vec<f64>,
+    seams: Vec<f64>,
 }
 
 impl<'a> Shifted<'a> {
     /// `phi(x + shift)`.
     pub fn new(inner: &'a dyn Activation, shift: f64) -> Self {
-        Self { inner, shift, kinks: inner.kinks().iter().map(|kink| kink - shift).collect() }
+        let moved = |places: &[f64]| places.iter().map(|place| place - shift).collect();
+        Self { inner, shift, kinks: moved(inner.kinks()), seams: moved(inner.seams()) }
     }
 }
 
@@ -48,8 +50,17 @@ impl Activation for Shifted<'_> {
         &self.kinks
     }
 
+    fn seams(&self) -> &[f64] {
+        &self.seams
+    }
+
     fn centre(&self) -> f64 {
         self.inner.centre() - self.shift
+    }
+
+    fn transitions(&self) -> Vec<Transition> {
+        let moved = |transition: Transition| Transition { at: transition.at - self.shift, ..transition };
+        self.inner.transitions().into_iter().map(moved).collect()
     }
 
     fn derivative_bounds(&self) -> DerivativeBounds {

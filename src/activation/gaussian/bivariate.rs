@@ -399,7 +399,9 @@ fn nested<const N: usize>(
         .map(|z| (z, TRAPEZOID_STEP * density(z)))
         .collect();
     let evaluations = Cell::new(0_usize);
-    // What errors of the inner integrals amount to, per standard deviation of the outer variable.
+    // Errors of the inner integrals: the largest relative to E|g|, of which the whole is at most that share of its scale; and where
+    // that is not needed, per standard deviation of the outer variable.
+    let inner_relative = Cell::new([0.0_f64; N]);
     let inner_error = Cell::new([0.0_f64; N]);
     let conditional = |z: f64, here: &[f64; N]| -> [f64; N] {
         let mean = g.sigma * c * z;
@@ -415,12 +417,24 @@ fn nested<const N: usize>(
         // The size of the inner expectations that would matter.
         let size: [f64; N] =
             std::array::from_fn(|i| if here[i] == 0.0 { f64::MAX } else { 0.1 * scale[i] / here[i].abs() });
-        let note = |error: [f64; N]| {
-            let so_far = inner_error.get();
-            inner_error.set(std::array::from_fn(|i| so_far[i].max((error[i] * here[i]).abs())));
+        let note = |error: &[f64; N], absolute: &[f64; N]| {
+            let (mut relative, mut excess) = (inner_relative.get(), inner_error.get());
+            for i in 0..N {
+                if error[i] <= TOLERANCE * absolute[i] {
+                    relative[i] = relative[i].max(if absolute[i] > 0.0 { error[i] / absolute[i] } else { 0.0 });
+                } else {
+                    excess[i] = excess[i].max((error[i] * here[i]).abs());
+                }
+            }
+            inner_relative.set(relative);
+            inner_error.set(excess);
         };
-        let seam_near = g.landmarks.seams.iter().any(|seam| (seam - mean).abs() <= reach * spread);
-        if !seam_near {
+        let near = |at: f64| (at - mean).abs() <= reach * spread;
+        // A transition between two nodes would not be seen.
+        let sharp = |transition: &Transition| transition.width < 0.25 * spread && near(transition.at);
+        let obstacle =
+            g.landmarks.seams.iter().any(|&seam| near(seam)) || g.landmarks.transitions.iter().any(sharp);
+        if !obstacle {
             evaluations.set(evaluations.get() + rule.len());
             let (mut fine, mut coarse, mut absolute) = ([0.0; N], [0.0; N], [0.0; N]);
             for (k, (t, weight)) in rule.iter().enumerate() {
@@ -441,7 +455,7 @@ fn nested<const N: usize>(
                 absolute[i] * ratio * ratio.sqrt()
             });
             if (0..N).all(|i| error[i] <= TOLERANCE * absolute[i].max(size[i])) {
-                note(error);
+                note(&error, &absolute);
                 return fine;
             }
         }
@@ -449,7 +463,7 @@ fn nested<const N: usize>(
         let tolerance = Tolerance { relative: TOLERANCE, scale: size, max_panels: 1 << 10 };
         let adapted = adapt(|t| (g.evaluate)(mean + spread * t).map(|g| g * density(t)), &ends, tolerance);
         evaluations.set(evaluations.get() + adapted.evaluations);
-        note(adapted.integral.error);
+        note(&adapted.integral.error, &adapted.integral.absolute);
         adapted.integral.value
     };
     let cutoff = first.cutoff.max(if s == 0.0 { second.cutoff } else { 0.0 });
@@ -471,6 +485,8 @@ fn nested<const N: usize>(
         std::array::from_fn(|i| if here[i] == 0.0 { 0.0 } else { here[i] * there[i] })
     };
     let integral = adapt(integrand, &ends, tolerance).integral;
-    let inner = inner_error.get();
-    Found { value: integral.value, error: std::array::from_fn(|i| integral.error[i] + 4.0 * inner[i]), scale }
+    let (relative, excess) = (inner_relative.get(), inner_error.get());
+    // Six standard deviations hold all of the excess that matters.
+    let error = std::array::from_fn(|i| integral.error[i] + relative[i] * scale[i] + 12.0 * excess[i]);
+    Found { value: integral.value, error, scale }
 }

@@ -48,8 +48,8 @@ pub struct GaussianMoments {
     pub ln_dphi2: f64,
     /// ln E phi'^4, likewise; infinite if the expectation is (that of phi'^2 may yet exist).
     pub ln_dphi4: f64,
-    /// Largest error of the expectations above but the Stein forms, relative to the expectation of the absolute value: an estimate for
-    /// quadrature, a rounding bound for closed forms.
+    /// Largest error of the expectations above but the Stein forms, relative to the expectation of the absolute value (to its
+    /// logarithm where it leaves the range of doubles): an estimate for quadrature, a rounding bound for closed forms.
     pub error: f64,
 }
 
@@ -144,5 +144,7 @@ fn density(z: f64) -> f64 {
     INV_SQRT_2PI * (-0.5 * z * z).exp()
 }
 
+#[cfg(test)]
+pub(super) mod test_functions;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ pub(super) struct Expectation {
     pub value: f64,
     /// ln |value|.
     pub ln_absolute: f64,
-    /// Error relative to E|f|.
+    /// Error relative to E|f|, or of the logarithm relative to itself where E|f| leaves the range of doubles.
     pub relative: f64,
 }
 
@@ -116,6 +116,7 @@ pub(super) fn tail_expectation(
             });
         }
     }
+    let outermost = candidates[0]..=candidates[end];
     let (low, high) = (candidates[best.saturating_sub(1)], candidates[(best + 1).min(end)]);
     let polished = maximize(height, low, high, 16);
     let peak = if polished.value > highest { polished.at } else { candidates[best] };
@@ -125,7 +126,8 @@ pub(super) fn tail_expectation(
     let fall = 1.0 / peak.abs().max(1.0);
     candidates.extend((-3..=7).flat_map(|j| [-1.0, 1.0].map(|side| peak + side * fall * 2f64.powi(j))));
     candidates.push(peak);
-    candidates.retain(|z| z.is_finite());
+    // Beyond the outermost phi may overflow.
+    candidates.retain(|z| outermost.contains(z));
     candidates.sort_by(f64::total_cmp);
     candidates.dedup();
     let heights: Vec<f64> = candidates.iter().map(|&z| height(z)).collect();
@@ -157,7 +159,11 @@ pub(super) fn tail_expectation(
         return Err(Failure::Unresolved { error: f64::INFINITY });
     }
     let ln_absolute = reference - 0.5 * peak * peak + (value.abs() * INV_SQRT_2PI).ln();
-    Ok(Expectation { value: ln_absolute.exp().copysign(value), ln_absolute, relative: error / absolute })
+    let magnitude = ln_absolute.exp();
+    // Beyond the doubles only the logarithm is left, in which the error is that much smaller.
+    let inside = magnitude > 0.0 && magnitude.is_finite();
+    let relative = error / absolute / if inside { 1.0 } else { ln_absolute.abs() };
+    Ok(Expectation { value: magnitude.copysign(value), ln_absolute, relative })
 }
 
 /// Increasing places z at which the integrand is looked for, 0 among them.

@@ -70,7 +70,9 @@ impl Activation for Bell {
             ddphi: (q > 0.0).then(|| -2.0 * power(2.0, 3)),
             phi2_slope: (q > 0.0).then(|| -2.0 * power(4.0, 3)),
             error: 16.0 * f64::EPSILON,
-        })
+            ..GaussianMoments::ZERO
+        }
+        .with_logarithms())
     }
 
     /// With covariance k and `D_a = (1 + 2a q1)(1 + 2a q2) - 4 a^2 k^2`: `E phi phi = D_1^(-1/2)`, `E phi' phi' = 4 k D_1^(-3/2)`,
@@ -84,7 +86,12 @@ impl Activation for Bell {
             (1.0 + x + y + x * y * s * s).sqrt()
         };
         let (one, two) = (root(1.0), root(2.0));
-        Ok(PairMoments { phi: one.recip(), dphi: 4.0 * k * one.powi(-3), aligned: 4.0 * k * two.powi(-3) })
+        Ok(PairMoments {
+            phi: one.recip(),
+            dphi: 4.0 * k * one.powi(-3),
+            aligned: 4.0 * k * two.powi(-3),
+            error: 16.0 * f64::EPSILON,
+        })
     }
 
     fn has_closed_form_pairs(&self) -> bool {

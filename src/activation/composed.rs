@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Activation, Attained, DerivativeBounds, ExpectationError, Extreme, GaussianMoments, GaussianPair, PairMoments,
-    Shifted,
+    Shifted, Transition,
 };
 
 /// `a phi(b x + c) + d` with a and b not zero.
@@ -208,6 +208,9 @@ impl Activation for Composed {
             phi2_dphi2: value * slope * inner.phi2_dphi2,
             ddphi: inner.ddphi.map(|m| self.slope() * b * m),
             phi2_slope: inner.phi2_slope.map(|m| slope * m),
+            ln_phi2: value.ln() + inner.ln_phi2,
+            ln_dphi2: slope.ln() + inner.ln_dphi2,
+            ln_dphi4: 2.0 * slope.ln() + inner.ln_dphi4,
             error: inner.error,
         })
     }
@@ -218,11 +221,22 @@ impl Activation for Composed {
         let scaled = GaussianPair { q1: square * pair.q1, q2: square * pair.q2, covariance: square * pair.covariance };
         let inner = self.in_inner_units().pair_moments(scaled)?;
         let (value, slope) = (a * a, self.slope() * self.slope());
-        Ok(PairMoments { phi: value * inner.phi, dphi: slope * inner.dphi, aligned: value * slope * inner.aligned })
+        Ok(PairMoments {
+            phi: value * inner.phi,
+            dphi: slope * inner.dphi,
+            aligned: value * slope * inner.aligned,
+            error: inner.error,
+        })
     }
 
     fn has_closed_form_pairs(&self) -> bool {
         self.in_inner_units().has_closed_form_pairs()
+    }
+
+    fn transitions(&self) -> Vec<Transition> {
+        let Scales { input, shift, .. } = self.scales;
+        let place = |inner: Transition| Transition { at: (inner.at - shift) / input, width: inner.width / input.abs() };
+        self.inner.transitions().into_iter().map(place).collect()
     }
 
     fn smoothed(&self, mean: f64, spread: f64) -> Option<[f64; 3]> {

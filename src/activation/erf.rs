@@ -58,6 +58,9 @@ impl Activation for Erf {
             phi2_dphi2: equal.aligned,
             ddphi: Some(0.0),
             phi2_slope: (q > 0.0).then(|| 4.0 / PI / ((1.0 + 2.0 * q) * (1.0 + 4.0 * q).sqrt())),
+            ln_phi2: equal.phi.ln(),
+            ln_dphi2: (4.0 / PI).ln() - 0.5 * (4.0 * q).ln_1p(),
+            ln_dphi4: (16.0 / (PI * PI)).ln() - 0.5 * (8.0 * q).ln_1p(),
             error: 8.0 * f64::EPSILON,
         })
     }
@@ -80,6 +83,7 @@ impl Activation for Erf {
             phi: arcsine(k, remainder),
             dphi: 4.0 / PI / remainder.sqrt(),
             aligned: 4.0 / PI / remainder.sqrt() * arcsine(k, weighted_remainder),
+            error: 8.0 * f64::EPSILON,
         })
     }
 

@@ -119,7 +119,9 @@ impl Activation for ExponentialLinear {
             ddphi: Some(slope / self.width * below(&[(1, 1.0)]) + (gain - slope) * at_kink),
             phi2_slope: Some(0.5 * gain2 + slope2 * below(&[(2, 2.0), (1, -1.0)])),
             error: 1e-13,
-        })
+            ..GaussianMoments::ZERO
+        }
+        .with_logarithms())
     }
 
     fn smoothed(&self, mean: f64, spread: f64) -> Option<[f64; 3]> {

@@ -113,6 +113,7 @@ impl HermiteSeries {
             phi: self.value.pair(&other.value, c)?,
             dphi: self.slope.pair(&other.slope, c)?,
             aligned: self.product.pair(&other.product, c)?,
+            error: TOLERANCE,
         })
     }
 }

@@ -92,7 +92,7 @@ impl Activation for LeakyRelu {
         let square = a * a;
         if q == 0.0 {
             let (dphi, dphi2) = (a, square);
-            return Ok(GaussianMoments { dphi, dphi2, dphi4: square * square, ..relu });
+            return Ok(GaussianMoments { dphi, dphi2, dphi4: square * square, ..relu }.with_logarithms());
         }
         Ok(GaussianMoments {
             q,
@@ -105,7 +105,9 @@ impl Activation for LeakyRelu {
             ddphi: relu.ddphi.map(|delta| (1.0 - a) * delta),
             phi2_slope: Some(0.5 * (1.0 + square)),
             error: 4.0 * f64::EPSILON,
-        })
+            ..GaussianMoments::ZERO
+        }
+        .with_logarithms())
     }
 
     /// `E phi phi = a k + (1 - a)^2 E r r`, `E phi' phi' = a + (1 - a)^2 E r' r'` with covariance k and r the rectifier;
@@ -115,7 +117,7 @@ impl Activation for LeakyRelu {
         if pair.q1 == 0.0 || pair.q2 == 0.0 {
             // One of the two stands at the kink, where the slope is a.
             let slope = |q: f64| if q == 0.0 { a } else { 0.5 * (1.0 + a) };
-            return Ok(PairMoments { phi: 0.0, dphi: slope(pair.q1) * slope(pair.q2), aligned: 0.0 });
+            return Ok(PairMoments { phi: 0.0, dphi: slope(pair.q1) * slope(pair.q2), aligned: 0.0, error: 0.0 });
         }
         let relu = Relu.pair_moments(pair)?;
         let (c, _) = pair.cosine_and_sine();
@@ -125,6 +127,7 @@ impl Activation for LeakyRelu {
             phi: a * k + gap * gap * relu.phi,
             dphi: a + gap * gap * relu.dphi,
             aligned: square * k + (1.0 - square) * (1.0 - square) * relu.phi,
+            error: 8.0 * f64::EPSILON,
         })
     }
 

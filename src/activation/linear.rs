@@ -58,12 +58,15 @@ impl Activation for Linear {
             phi2_dphi2: q,
             ddphi: Some(0.0),
             phi2_slope: Some(1.0),
+            ln_phi2: q.ln(),
+            ln_dphi2: 0.0,
+            ln_dphi4: 0.0,
             error: 0.0,
         })
     }
 
     fn pair_moments(&self, pair: GaussianPair) -> Result<PairMoments, ExpectationError> {
-        Ok(PairMoments { phi: pair.covariance, dphi: 1.0, aligned: pair.covariance })
+        Ok(PairMoments { phi: pair.covariance, dphi: 1.0, aligned: pair.covariance, error: 0.0 })
     }
 
     fn smoothed(&self, mean: f64, _spread: f64) -> Option<[f64; 3]> {

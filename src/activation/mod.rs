@@ -22,6 +22,7 @@ mod hermite;
 mod leaky_relu;
 mod linear;
 mod mish;
+mod moment_table;
 mod parse;
 mod piecewise_polynomial;
 mod regions;
@@ -46,12 +47,13 @@ pub use erf::Erf;
 pub use error::ActivationError;
 pub use exponential_linear::ExponentialLinear;
 pub use expression::{Enclosure, Expression, ExpressionError, derivative_enclosure};
-pub use gaussian::{ExpectationError, GaussianMoments, GaussianPair, PairMoments};
+pub use gaussian::{ExpectationError, GaussianMoments, GaussianPair, PairMoments, Transition};
 pub use gelu::{Gelu, GeluTanh};
 pub use hermite::HermiteSeries;
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
 pub use mish::Mish;
+pub use moment_table::{MomentTable, TableMoments};
 pub use parse::by_name;
 pub use piecewise_polynomial::PiecewisePolynomial;
 pub use regions::{Interval, Regions};
@@ -100,6 +102,15 @@ pub trait Activation: Debug + Send + Sync {
     /// Where a smooth activation has its transition: quadrature puts its panels around it.
     fn centre(&self) -> f64 {
         0.0
+    }
+
+    /// Where the activation changes, and over what distance: quadrature puts its panels around these places, in addition to the seams.
+    ///
+    /// By default the centre and the places where |phi'| and |phi''| are largest, with the width sup|phi'| / sup|phi''|. An activation
+    /// with several features of different widths lists them all: a spike far narrower than the spread of its argument is found only
+    /// if it is announced.
+    fn transitions(&self) -> Vec<Transition> {
+        gaussian::default_transitions(self.as_dyn())
     }
 
     /// Whether phi(s x) = s phi(x) for every s > 0: such a network has no scale of its own.

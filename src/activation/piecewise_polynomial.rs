@@ -98,6 +98,10 @@ impl Activation for PiecewisePolynomial {
             [phi, phi * phi, slope, square, square * square, both * both, u * slope, u * both]
         };
         let [phi, phi2, dphi, dphi2, dphi4, phi2_dphi2, stein, slope] = self.expectations(0.0, q.sqrt(), products);
+        if [phi2, dphi2, dphi4].iter().any(|m| *m < SMALLEST) {
+            // A dead zone far wider than the spread: the quadrature knows the logarithms.
+            return super::gaussian::moments_by_quadrature(self, q);
+        }
         // An odd activation leaves rounding.
         let odd = stein.abs() <= 1e-14 * (q * dphi2).sqrt();
         Ok(GaussianMoments {
@@ -111,7 +115,9 @@ impl Activation for PiecewisePolynomial {
             ddphi: Some(if odd { 0.0 } else { stein / q }),
             phi2_slope: Some(slope / q),
             error: 1e-13,
-        })
+            ..GaussianMoments::ZERO
+        }
+        .with_logarithms())
     }
 
     fn smoothed(&self, mean: f64, spread: f64) -> Option<[f64; 3]> {
@@ -122,6 +128,9 @@ impl Activation for PiecewisePolynomial {
         self
     }
 }
+
+/// Below this, expectations may have lost digits to underflow.
+const SMALLEST: f64 = 1e-290;
 
 /// Coefficients in increasing powers of the distance from a knot: (phi phi')^2 has degree six.
 #[derive(Debug, Clone, Copy)]

@@ -68,6 +68,9 @@ impl Activation for Relu {
             phi2_dphi2: 0.5 * q,
             ddphi: (q > 0.0).then(|| 1.0 / (2.0 * PI * q).sqrt()),
             phi2_slope: (q > 0.0).then_some(0.5),
+            ln_phi2: q.ln() - std::f64::consts::LN_2,
+            ln_dphi2: half.ln(),
+            ln_dphi4: half.ln(),
             error: 4.0 * f64::EPSILON,
         })
     }
@@ -76,13 +79,13 @@ impl Activation for Relu {
     /// `E phi phi = sqrt(q1 q2) (sin theta + (pi - theta) cos theta) / 2 pi`, `E phi' phi' = (pi - theta) / 2 pi`.
     fn pair_moments(&self, pair: GaussianPair) -> Result<PairMoments, ExpectationError> {
         if pair.q1 == 0.0 || pair.q2 == 0.0 {
-            return Ok(PairMoments { phi: 0.0, dphi: 0.0, aligned: 0.0 });
+            return Ok(PairMoments { phi: 0.0, dphi: 0.0, aligned: 0.0, error: 0.0 });
         }
         let (c, s) = pair.cosine_and_sine();
         let supplement = PI - s.atan2(c);
         // phi phi' = phi.
         let phi = pair.q1.sqrt() * pair.q2.sqrt() * (s + supplement * c) / (2.0 * PI);
-        Ok(PairMoments { phi, dphi: supplement / (2.0 * PI), aligned: phi })
+        Ok(PairMoments { phi, dphi: supplement / (2.0 * PI), aligned: phi, error: 4.0 * f64::EPSILON })
     }
 
     /// With `t = mean / spread` and the normal distribution function F and density f: `E phi = mean F(t) + spread f(t)`,

@@ -2,6 +2,7 @@
 
 use super::{
     Activation, Attained, DerivativeBounds, ExpectationError, Extreme, GaussianMoments, GaussianPair, PairMoments,
+    Transition,
 };
 
 /// `phi(x + shift) + lift`: what a unit with bias `shift` does to the part of its pre-activation that comes from the weights.
@@ -80,6 +81,11 @@ impl Activation for Shifted<'_> {
 
     fn slope_period(&self) -> Option<f64> {
         self.inner.slope_period()
+    }
+
+    fn transitions(&self) -> Vec<Transition> {
+        let moved = |transition: Transition| Transition { at: transition.at - self.shift, ..transition };
+        self.inner.transitions().into_iter().map(moved).collect()
     }
 
     fn derivative_bounds(&self) -> DerivativeBounds {

@@ -81,7 +81,9 @@ impl Activation for Sine {
             ddphi: (q > 0.0).then_some(0.0),
             phi2_slope: (q > 0.0).then_some(second),
             error: 4.0 * f64::EPSILON,
-        })
+            ..GaussianMoments::ZERO
+        }
+        .with_logarithms())
     }
 
     /// `E phi phi = e^(-(q1 + q2) / 2) sinh k`, `E phi' phi' = e^(-(q1 + q2) / 2) cosh k` with covariance k; `phi phi' = sin(2x) / 2`.
@@ -89,7 +91,7 @@ impl Activation for Sine {
         let GaussianPair { q1, q2, covariance: k } = pair;
         let [phi, dphi] = hyperbolic(q1, q2, k);
         let [aligned, _] = hyperbolic(4.0 * q1, 4.0 * q2, 4.0 * k);
-        Ok(PairMoments { phi, dphi, aligned: 0.25 * aligned })
+        Ok(PairMoments { phi, dphi, aligned: 0.25 * aligned, error: 8.0 * f64::EPSILON })
     }
 
     fn has_closed_form_pairs(&self) -> bool {

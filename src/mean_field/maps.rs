@@ -146,7 +146,7 @@ pub fn activation_maps(
                 let moments = by_series.map_or_else(|| phi.pair_moments(pair), Ok);
                 let moments = moments.unwrap_or_else(|error| {
                     failure.get_or_init(|| error);
-                    PairMoments { phi: f64::NAN, dphi: f64::NAN, aligned: f64::NAN }
+                    PairMoments { phi: f64::NAN, dphi: f64::NAN, aligned: f64::NAN, error: f64::NAN }
                 });
                 sums[0] += weight * moments.phi;
                 sums[1] += weight * moments.dphi;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::MeanFieldError;
-use crate::activation::{Activation, ExpectationError};
+use crate::activation::{Activation, ExpectationError, MomentTable};
 
 /// Scales of the random parameters of a layer: weights of variance `sigma_w^2 / fan_in`, biases of variance `sigma_b^2`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -120,6 +120,7 @@ pub struct Variances {
 #[derive(Debug)]
 pub struct VarianceMap<'a> {
     phi: &'a dyn Activation,
+    table: Option<MomentTable<'a>>,
     nodes: Vec<Node>,
     /// Why there are no nodes beyond the last.
     end: Option<ExpectationError>,
@@ -156,16 +157,22 @@ impl<'a> VarianceMap<'a> {
     ///
     /// [`ExpectationError`] if they exist at no variance.
     pub fn new(phi: &'a dyn Activation) -> Result<Self, ExpectationError> {
-        Self::with(phi)
+        Self::with(phi, None)
     }
 
-    /// TEMPORARY
+    /// The map of phi, with expectations from a table: for thousands of points.
+    ///
+    /// # Errors
+    ///
+    /// [`ExpectationError`] if they exist at no variance.
     pub fn tabulated(phi: &'a dyn Activation) -> Result<Self, ExpectationError> {
-        Self::with(phi)
+        // Where phi grows too fast for the whole range, the map ends before; without a table it finds where.
+        let table = MomentTable::new(phi, LEAST_VARIANCE..=GREATEST_VARIANCE).ok();
+        Self::with(phi, table)
     }
 
-    fn with(phi: &'a dyn Activation) -> Result<Self, ExpectationError> {
-        let mut map = Self { phi, nodes: Vec::new(), end: None, increasing: true };
+    fn with(phi: &'a dyn Activation, table: Option<MomentTable<'a>>) -> Result<Self, ExpectationError> {
+        let mut map = Self { phi, table, nodes: Vec::new(), end: None, increasing: true };
         let span = (GREATEST_VARIANCE / LEAST_VARIANCE).ln();
         let cells = (span * NODES_PER_E_FOLD).ceil();
         for k in 0..=cells as usize {
@@ -194,6 +201,10 @@ impl<'a> VarianceMap<'a> {
     }
 
     pub(super) fn at(&self, q: f64) -> Result<Univariate, ExpectationError> {
+        if let Some(table) = &self.table {
+            let m = table.at(q)?;
+            return Ok(Univariate { phi2: m.phi2, dphi2: m.dphi2, slope: m.phi2_slope });
+        }
         let m = self.phi.moments(q)?;
         Ok(Univariate { phi2: m.phi2, dphi2: m.dphi2, slope: m.phi2_slope.unwrap_or(m.dphi2) })
     }

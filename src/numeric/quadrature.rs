@@ -11,11 +11,68 @@ pub struct Integral<const N: usize> {
     pub absolute: [f64; N],
 }
 
-/// Panels after which the integral is returned with the error it has: a smooth integrand needs some tens.
-const MAX_PANELS: usize = 2000;
+impl<const N: usize> Integral<N> {
+    const ZERO: Self = Self { value: [0.0; N], error: [0.0; N], absolute: [0.0; N] };
 
-/// Integrates N functions at once over the panels between consecutive `breakpoints`, bisecting the worst panel until
-/// every error is below `tolerance` times the integral of the absolute value.
+    fn add(&mut self, other: &Self) {
+        for i in 0..N {
+            self.value[i] += other.value[i];
+            self.error[i] += other.error[i];
+            self.absolute[i] += other.absolute[i];
+        }
+    }
+
+    /// The largest error in units of the integral of the absolute value; integrals of zero have none.
+    pub fn relative_error(&self) -> f64 {
+        let one = |i: usize| if self.error[i] == 0.0 { 0.0 } else { self.error[i] / self.absolute[i] };
+        (0..N).map(one).fold(0.0, f64::max)
+    }
+}
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance<const N: usize> {
+    /// In units of the integral of the absolute value, or of `scale` where that is larger.
+    pub relative: f64,
+    /// A size of the integrals that is known beforehand; 0 if none is.
+    pub scale: [f64; N],
+    /// Panels after which the integral is returned with the error that it has.
+    pub max_panels: usize,
+}
+
+impl<const N: usize> Tolerance<N> {
+    /// Relative to the integral of the absolute value, with the panels for some thousands of oscillations.
+    pub fn relative(relative: f64) -> Self {
+        Self { relative, scale: [0.0; N], max_panels: 1 << 16 }
+    }
+}
+
+/// An integral and the panels that it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adapted<const N: usize> {
+    /// The integrals.
+    pub integral: Integral<N>,
+    /// The panels' ends, in no order; over each of them the integrand is resolved.
+    pub panels: Vec<[f64; 2]>,
+    /// Evaluations of the integrand.
+    pub evaluations: usize,
+}
+
+/// Integrates N functions at once over the panels between consecutive `breakpoints`, bisecting panels until every error is below
+/// `tolerance` times the integral of the absolute value. As [`adapt`], without the panels.
+pub fn integrate<const N: usize>(
+    integrand: impl Fn(f64) -> [f64; N],
+    breakpoints: &[f64],
+    tolerance: f64,
+) -> Integral<N> {
+    adapt(integrand, breakpoints, Tolerance::relative(tolerance)).integral
+}
+
+/// A panel waits while its error is below this share of the worst one: it may not need to be bisected at all.
+const SHARE_OF_WORST: f64 = 1e-4;
+
+/// Integrates N functions at once over the panels between consecutive `breakpoints`, bisecting panels until every error is below
+/// the tolerance.
 ///
 /// # Formula
 ///
@@ -26,54 +83,116 @@ const MAX_PANELS: usize = 2000;
 ///
 /// Breakpoints in increasing order, at every kink or jump and around every sharp transition: a feature that falls
 /// between all nodes of a panel cannot be seen by any rule. The returned error is honest about what was reached:
-/// compare it before use.
+/// compare it before use. A function whose integral is not finite does not stop the others.
 ///
 /// # Source
 ///
-/// Piessens, de Doncker-Kapenga, Uberhuber, Kahaner, QUADPACK (1983), routine QAG with key 2.
-pub fn integrate<const N: usize>(
+/// Piessens, de Doncker-Kapenga, Uberhuber, Kahaner, QUADPACK (1983), routine QAG with key 2; whole generations of panels are
+/// bisected at once, which spares the search for the worst one and is what makes thousands of panels affordable.
+pub fn adapt<const N: usize>(
     integrand: impl Fn(f64) -> [f64; N],
     breakpoints: &[f64],
-    tolerance: f64,
-) -> Integral<N> {
+    tolerance: Tolerance<N>,
+) -> Adapted<N> {
     let mut panels: Vec<Panel<N>> = breakpoints
         .windows(2)
         .filter(|pair| pair[1] > pair[0])
         .map(|pair| Panel::new(&integrand, pair[0], pair[1]))
         .collect();
+    let mut evaluations = NODES * panels.len();
     loop {
-        let total = total(&panels);
+        let mut total = Integral::ZERO;
+        panels.iter().for_each(|panel| total.add(&panel.integral));
+        let allowed: [f64; N] = std::array::from_fn(|i| tolerance.relative * total.absolute[i].max(tolerance.scale[i]));
+        // What is not finite, or zero, cannot be improved.
+        let open: [bool; N] = std::array::from_fn(|i| {
+            total.error[i].is_finite() && allowed[i].is_finite() && total.error[i] > allowed[i]
+        });
         let excess = |panel: &Panel<N>| {
-            (0..N)
-                .map(|i| if total.absolute[i] > 0.0 { panel.integral.error[i] / total.absolute[i] } else { 0.0 })
-                .fold(0.0, f64::max)
+            if panel.improvable() {
+                let one = |i: usize| if open[i] { panel.integral.error[i] / allowed[i] } else { 0.0 };
+                (0..N).map(one).fold(0.0, f64::max)
+            } else {
+                // Rounding: a panel at its floor cannot be improved by bisection.
+                0.0
+            }
         };
-        let converged = (0..N).all(|i| total.error[i] <= tolerance * total.absolute[i] || total.absolute[i] == 0.0);
-        if converged || panels.len() >= MAX_PANELS {
-            return total;
+        let worst = panels.iter().map(excess).fold(0.0, f64::max);
+        let threshold = (0.25 / panels.len() as f64).max(SHARE_OF_WORST * worst);
+        if open == [false; N] || worst <= threshold || panels.len() >= tolerance.max_panels {
+            let panels = panels.iter().map(|panel| [panel.left, panel.right]).collect();
+            return Adapted { integral: total, panels, evaluations };
         }
-        // Rounding: a panel at its floor cannot be improved by bisection.
-        let worst = (0..panels.len())
-            .filter(|&k| panels[k].improvable())
-            .max_by(|&j, &k| excess(&panels[j]).total_cmp(&excess(&panels[k])));
-        let Some(worst) = worst else { return total };
-        let panel = panels.swap_remove(worst);
-        let middle = 0.5 * (panel.left + panel.right);
-        panels.push(Panel::new(&integrand, panel.left, middle));
-        panels.push(Panel::new(&integrand, middle, panel.right));
+        for k in 0..panels.len() {
+            if excess(&panels[k]) > threshold {
+                let (left, right) = (panels[k].left, panels[k].right);
+                let middle = 0.5 * (left + right);
+                panels[k] = Panel::new(&integrand, left, middle);
+                panels.push(Panel::new(&integrand, middle, right));
+                evaluations += 2 * NODES;
+            }
+        }
     }
 }
 
-fn total<const N: usize>(panels: &[Panel<N>]) -> Integral<N> {
-    let mut sum = Integral { value: [0.0; N], error: [0.0; N], absolute: [0.0; N] };
-    for panel in panels {
+/// Nodes of a panel.
+pub const NODES: usize = 21;
+
+/// The nodes of the 21-point rule on a panel, in increasing order.
+pub fn panel_nodes(left: f64, right: f64) -> [f64; NODES] {
+    let centre = 0.5 * (left + right);
+    let half = 0.5 * (right - left);
+    std::array::from_fn(|k| match k.cmp(&10) {
+        std::cmp::Ordering::Less => centre - half * KRONROD_NODES[k],
+        std::cmp::Ordering::Equal => centre,
+        std::cmp::Ordering::Greater => centre + half * KRONROD_NODES[NODES - 1 - k],
+    })
+}
+
+/// The weights of the 21-point rule on a panel of the given width.
+pub fn panel_weights(width: f64) -> [f64; NODES] {
+    std::array::from_fn(|k| 0.5 * width * KRONROD_WEIGHTS[k.min(NODES - 1 - k)])
+}
+
+/// The integral over a panel from the values at its [`panel_nodes`].
+pub fn panel_integral<const N: usize>(values: &[[f64; N]; NODES], width: f64) -> Integral<N> {
+    let half = 0.5 * width;
+    let (mut kronrod, mut gauss, mut absolute) = ([0.0; N], [0.0; N], [0.0; N]);
+    for (k, value) in values.iter().enumerate() {
+        let weight = KRONROD_WEIGHTS[k.min(NODES - 1 - k)];
         for i in 0..N {
-            sum.value[i] += panel.integral.value[i];
-            sum.error[i] += panel.integral.error[i];
-            sum.absolute[i] += panel.integral.absolute[i];
+            kronrod[i] += weight * value[i];
+            absolute[i] += weight * value[i].abs();
+        }
+        if k % 2 == 1 {
+            let weight = GAUSS_WEIGHTS[k.min(NODES - 1 - k) / 2];
+            for i in 0..N {
+                gauss[i] += weight * value[i];
+            }
         }
     }
-    sum
+    let mut variation = [0.0; N];
+    for (k, value) in values.iter().enumerate() {
+        let weight = KRONROD_WEIGHTS[k.min(NODES - 1 - k)];
+        for i in 0..N {
+            variation[i] += weight * (value[i] - 0.5 * kronrod[i]).abs();
+        }
+    }
+    let mut integral = Integral::ZERO;
+    for i in 0..N {
+        let difference = ((kronrod[i] - gauss[i]) * half).abs();
+        let variation = variation[i] * half;
+        let estimate = if variation > 0.0 && difference > 0.0 {
+            let ratio = (200.0 * difference / variation).min(1.0);
+            variation * ratio * ratio.sqrt()
+        } else {
+            difference
+        };
+        integral.value[i] = kronrod[i] * half;
+        integral.absolute[i] = absolute[i] * half;
+        integral.error[i] = estimate.max(rounding_floor(absolute[i] * half));
+    }
+    integral
 }
 
 struct Panel<const N: usize> {
@@ -84,38 +203,8 @@ struct Panel<const N: usize> {
 
 impl<const N: usize> Panel<N> {
     fn new(integrand: &impl Fn(f64) -> [f64; N], left: f64, right: f64) -> Self {
-        let centre = 0.5 * (left + right);
-        let half = 0.5 * (right - left);
-        let mut values = [[0.0; N]; 21];
-        values[10] = integrand(centre);
-        for (k, node) in KRONROD_NODES.iter().enumerate().take(10) {
-            values[k] = integrand(centre - half * node);
-            values[20 - k] = integrand(centre + half * node);
-        }
-        let kronrod_weight = |k: usize| KRONROD_WEIGHTS[if k <= 10 { k } else { 20 - k }];
-        let mut integral = Integral { value: [0.0; N], error: [0.0; N], absolute: [0.0; N] };
-        for i in 0..N {
-            let (mut kronrod, mut gauss, mut absolute) = (0.0, 0.0, 0.0);
-            for (k, value) in values.iter().enumerate() {
-                kronrod += kronrod_weight(k) * value[i];
-                absolute += kronrod_weight(k) * value[i].abs();
-                if k % 2 == 1 {
-                    gauss += GAUSS_WEIGHTS[if k < 10 { k / 2 } else { (20 - k) / 2 }] * value[i];
-                }
-            }
-            let mean = 0.5 * kronrod;
-            let variation: f64 = (0..21).map(|k| kronrod_weight(k) * (values[k][i] - mean).abs()).sum::<f64>() * half;
-            let difference = ((kronrod - gauss) * half).abs();
-            let estimate = if variation > 0.0 && difference > 0.0 {
-                variation * (200.0 * difference / variation).powf(1.5).min(1.0)
-            } else {
-                difference
-            };
-            integral.value[i] = kronrod * half;
-            integral.absolute[i] = absolute * half;
-            integral.error[i] = estimate.max(rounding_floor(absolute * half));
-        }
-        Self { left, right, integral }
+        let values = panel_nodes(left, right).map(integrand);
+        Self { left, right, integral: panel_integral(&values, right - left) }
     }
 
     fn improvable(&self) -> bool {

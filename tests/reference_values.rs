@@ -150,6 +150,14 @@ fn the_lessons_variants_agree() {
     }
 }
 
+/// That of the same network, where it is in the file.
+fn correlation_length(of: &Reference) -> Option<f64> {
+    let same =
+        |other: &Reference| ["act", "sigma_w2", "sigma_b2"].iter().all(|key| other.params[key] == of.params[key]);
+    let found = references("T6").into_iter().find(|other| other.name == "xi_c" && same(other))?;
+    found.value.parse().ok()
+}
+
 /// Iterated to depth 200, the maps arrive at the reference's fixed points q* and c*.
 #[test]
 fn deep_networks_arrive_at_the_fixed_points() {
@@ -174,8 +182,9 @@ fn deep_networks_arrive_at_the_fixed_points() {
         let expected: f64 = reference.value.parse().expect("a number");
         let got = match reference.name.as_str() {
             "q_star" => rms(&predictions, Quantity::PreActivations, 200).powi(2),
-            // sigma_w^2 = 1.76 is the edge of chaos to three digits: c approaches 1 like 1/depth there.
-            "c_star" if w2 != "1.76" => {
+            // sigma_w^2 = 1.76 is the edge of chaos to three digits: c approaches 1 like 1/depth there. Close to it, 200 layers are
+            // too few: ten digits take 23 correlation lengths.
+            "c_star" if w2 != "1.76" && correlation_length(&reference).is_none_or(|length| length < 8.0) => {
                 predictions.get(Quantity::BatchCorrelations, 200).and_then(|p| p.value).expect("predicted")
             }
             _ => continue,

@@ -72,9 +72,9 @@ impl Activation for Mish {
 
     fn derivative_bounds(&self) -> DerivativeBounds {
         DerivativeBounds {
-            sup_abs: 1.088_498_161_251_727_9,
+            sup_abs: 1.088_498_161_251_728,
             sup_at: Attained::At(vec![1.490_571_179_485_428]),
-            inf: -0.112_526_122_389_462_556,
+            inf: -0.112_526_122_389_462_55,
             inf_at: Attained::At(vec![-2.256_376_396_360_793]),
             second_sup_abs: 0.644_204_637_236_972_4,
             second_sup_at: Attained::At(vec![-0.087_934_431_314_914_21]),

@@ -39,9 +39,9 @@ impl Activation for Silu {
 
     fn derivative_bounds(&self) -> DerivativeBounds {
         DerivativeBounds {
-            sup_abs: 1.099_839_320_128_866_9,
+            sup_abs: 1.099_839_320_128_867,
             sup_at: Attained::At(vec![2.399_357_280_515_468]),
-            inf: -0.099_839_320_128_866_917,
+            inf: -0.099_839_320_128_866_91,
             inf_at: Attained::At(vec![-2.399_357_280_515_468]),
             second_sup_abs: 0.5,
             second_sup_at: Attained::At(vec![0.0]),

@@ -187,19 +187,14 @@ fn describe(document: &Document<'_>, whole: &DepthSpectrum) -> String {
             ),
         };
     }
-    let others = if undetermined > 0 { " that are determined" } else { "" };
+    let of = size - undetermined;
+    let values = if undetermined > 0 { "determined singular values" } else { "singular values" };
     let _ = match document.lost {
         _ if document.plain_overflows => {
             writeln!(text, "multiplied out in f64, the product overflows: nothing is left")
         }
-        0 => writeln!(text, "multiplied out in f64, no singular value{others} is off by more than 1 %"),
-        lost => {
-            let of = size - undetermined;
-            writeln!(
-                text,
-                "multiplied out in f64, {lost} of {of} singular values{others} are lost (off by more than 1 %)"
-            )
-        }
+        0 => writeln!(text, "multiplied out in f64, none of the {of} {values} is off by more than 1 %"),
+        lost => writeln!(text, "multiplied out in f64, {lost} of {of} {values} are lost (off by more than 1 %)"),
     };
     match document.log10_spectral_radius {
         Some(radius) => {

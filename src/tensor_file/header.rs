@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensorError};
 use serde::Deserializer;
-use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 use super::TensorFileError;
 use super::safetensors_file::widen;
@@ -58,7 +58,10 @@ impl HeadedFile {
         let json = |error| format(SafeTensorError::InvalidHeaderDeserialization(error));
         let metadata: Metadata = serde_json::from_str(header).map_err(json)?;
         // A map takes the last of two tensors of one name, and nobody would know of the first.
-        serde_json::Deserializer::from_str(header).deserialize_map(DistinctKeys).map_err(json)?;
+        let twice = serde_json::Deserializer::from_str(header).deserialize_map(RepeatedKey).map_err(json)?;
+        if let Some(tensor) = twice {
+            return Err(TensorFileError::Twice { file: path.to_owned(), tensor });
+        }
         let end = metadata.tensors().values().map(|info| info.data_offsets.1).max().unwrap_or(0);
         if u64::try_from(end).ok() != Some(length - 8 - size) {
             return Err(format(SafeTensorError::MetadataIncompleteBuffer));
@@ -80,23 +83,22 @@ impl HeadedFile {
     }
 }
 
-/// Accepts a map without repeated keys.
-struct DistinctKeys;
+/// The first key that a map has twice.
+struct RepeatedKey;
 
-impl<'de> Visitor<'de> for DistinctKeys {
-    type Value = ();
+impl<'de> Visitor<'de> for RepeatedKey {
+    type Value = Option<String>;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("tensors by name")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = HashSet::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut seen, mut repeated) = (HashSet::new(), None);
         while let Some((key, IgnoredAny)) = map.next_entry::<String, _>()? {
-            if let Some(twice) = seen.replace(key) {
-                return Err(A::Error::custom(format!("the name `{twice}` is given to two tensors: rename one")));
-            }
+            repeated = repeated.or_else(|| seen.contains(&key).then(|| key.clone()));
+            seen.insert(key);
         }
-        Ok(())
+        Ok(repeated)
     }
 }

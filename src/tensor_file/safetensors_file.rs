@@ -58,6 +58,14 @@ pub enum TensorFileError {
         /// Its type in the file.
         dtype: String,
     },
+    /// Two tensors of one name, of which readers would silently take one.
+    #[error("{}: two tensors are named `{tensor}`: rename one", file.display())]
+    Twice {
+        /// The file.
+        file: PathBuf,
+        /// Their name.
+        tensor: String,
+    },
     /// NaN or an infinity among the entries.
     #[error("{}: tensor `{tensor}` holds {value} at flat index {index}; every value must be finite", file.display())]
     NotFinite {
@@ -76,7 +84,7 @@ pub enum TensorFileError {
 ///
 /// # Errors
 ///
-/// [`TensorFileError`]: a missing or unreadable file, a header that is truncated or disagrees with the bytes, a type other
+/// [`TensorFileError`]: a missing or unreadable file, a header that is truncated, disagrees with the bytes or repeats a name, a type other
 /// than F16, BF16, F32, F64, I64, I32, U8, an entry that is NaN or infinite.
 pub fn read_safetensors(file: &Path) -> Result<Vec<Tensor>, TensorFileError> {
     let headed = HeadedFile::open(file)?;
@@ -185,7 +193,7 @@ mod tests {
             (b"", "not a valid safetensors file"),
             (b"\xff\xff\xff\xff\xff\xff\xff\x7f{}", "not a valid safetensors file"),
             (b"PK\x03\x04 a zip file, as torch.save writes", "not a valid safetensors file"),
-            (TWICE, "the name `a` is given to two tensors: rename one"),
+            (TWICE, "two tensors are named `a`: rename one"),
         ];
         for (bytes, expected) in cases {
             let error = read_safetensors(temporary(bytes).path()).expect_err("broken").to_string();

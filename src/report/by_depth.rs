@@ -308,6 +308,13 @@ fn label(
             let (above, below) = (heights().min().unwrap_or(0), heights().max().unwrap_or(0));
             [(left, above - GAP - height), (left, below + GAP / 2)]
         });
+        // Beside the beginning of a line that is shorter than its name.
+        let before = (room < 0).then(|| start - width - GAP);
+        let beside = lines.iter().flatten().filter(|at| at.0 >= start).min_by_key(|at| at.0).map_or(0, |at| at.1);
+        let beside = before.into_iter().flat_map(|left| {
+            (0..12).map(move |k| (left, (beside - height / 2 - k * height / 4).min(plot_y.end - height)))
+        });
+        let places = places.chain(beside);
         let cost = |place: &Box2| {
             let outside = place.top < plot_y.start || place.bottom > plot_y.end;
             let names = placed.iter().filter(|other| other.meets(place)).count();

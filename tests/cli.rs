@@ -139,7 +139,9 @@ fn chain_keeps_the_contract() {
         "rows",
         "columns",
         "conditioning",
+        "determined",
         "plain_log10_singular_values",
+        "plain_overflows",
         "lost",
         "log10_spectral_radius",
     ];
@@ -235,6 +237,38 @@ fn chain_takes_every_format_and_shape() {
     assert!((numbers(&one["log10_singular_values"])[0].expect("0.1") + 1.0).abs() < 1e-14);
 }
 
+/// Zeros by structure and by cancellation, values that one ulp decides, an overflow, and a name that would give orders to the terminal.
+#[test]
+fn chain_tells_zeros_noise_and_overflow_apart() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let run = |list: &[(&str, &[usize], &[f64])]| {
+        std::fs::write(directory.path().join("c.safetensors"), tensors(list)).expect("writable");
+        let text = stdout(&gradspectra(&["chain", "c.safetensors", "--out", "o"], directory.path()));
+        let figure = std::fs::read_to_string(directory.path().join("o/chain.svg")).expect("written");
+        (text, figure)
+    };
+    let hall = [0.3, 0.7, 0.0, 0.9, -0.2, 0.0, -1.1, 0.4, 0.0];
+    let (text, _) = run(&[("0", &[3, 3], &hall)]);
+    assert!(text.contains("rank 2 of 3") && !text.contains("not determined"), "{text}");
+    let nine = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+    let (text, figure) = run(&[("0", &[3, 3], &nine), ("1", &[3, 3], &nine)]);
+    assert!(text.contains("rank 2 of 3") && text.contains("becomes nonzero"), "{text}");
+    assert!(text.contains("zero for these entries, but not for all an ulp off"), "{text}");
+    assert!(text.contains("none of the 2 determined singular values is off"), "{text}");
+    assert!(figure.contains("(1 not determined); multiplied out, f64 loses none"), "the title says it too");
+    let (text, figure) = run(&[("0", &[2, 2], &[0.1, 0.3, 0.1, 0.3_f64.next_up()])]);
+    assert!(text.contains("1 of 2 are not determined by the file: one ulp in the entries moves them"), "{text}");
+    assert!(text.contains("rank 2 of 2, over 0.00 decades"), "{text}");
+    assert!(figure.contains("not determined: one ulp moves it"), "the legend of the hollow point");
+    let large = [1.7e308, 1.7e308, 1.7e308, -1.7e308];
+    let list: [(&str, &[usize], &[f64]); 3] =
+        [("0", &[2, 2], &large), ("1", &[2, 2], &large), ("bias\u{1b}[31m", &[1], &[0.0])];
+    let (text, figure) = run(&list);
+    assert!(text.contains("the product overflows") && text.contains("overflow\n") && !text.contains("zero"), "{text}");
+    assert!(figure.contains("multiplied out, f64 overflows"), "{text}");
+    assert!(text.contains("skipped, not matrices: bias[31m\n") && !text.contains('\u{1b}'), "{text:?}");
+}
+
 /// A specification that asks for the product's spectrum alone, and one that asks for it among others.
 #[test]
 fn the_product_spectrum_is_measured_drawn_and_saved() {
@@ -273,6 +307,11 @@ fn the_product_spectrum_is_measured_drawn_and_saved() {
         let output = gradspectra(&["report", &format!("{name}.toml"), "--out", name], directory.path());
         assert!(output.status.success(), "{name}: {}", stderr(&output));
         assert!(directory.path().join(name).join("product_spectrum.svg").exists());
+        // Figures and tables of what was not asked for are left out, not empty.
+        let page = std::fs::read_to_string(directory.path().join(name).join("index.html")).expect("written");
+        for part in ["id=\"gradient_norms\"", "Layer by layer", ": measured (rms)"] {
+            assert_eq!(page.contains(part), name == "both", "{name}: {part}");
+        }
         let again = gradspectra(&["report", &format!("{name}/data.json"), "--out", "again"], directory.path());
         assert!(again.status.success(), "{name}: {}", stderr(&again));
         let file = |place: &str, file: &str| std::fs::read(directory.path().join(place).join(file)).expect("written");
@@ -454,6 +493,10 @@ fn bad_input_gets_one_clear_line() {
     write("hollow.safetensors", &tensors(&[("0.weight", &[2, 2], &[1.0; 4]), ("1.weight", &[0, 2], &[])]));
     write("biases.safetensors", &tensors(&[("0.bias", &[2], &[1.0; 2])]));
     write("nothing.safetensors", b"");
+    write("wide.safetensors", &tensors(&[("0", &[1, 20_000], &[0.5; 20_000])]));
+    let one = r#""a":{"dtype":"F64","shape":[1,1],"data_offsets":[0,8]}"#;
+    let header = format!("{{{one},{one}}}");
+    write("double.safetensors", &[&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat());
     write("stack.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }");
     write("file", b"in the way");
     let edits = [
@@ -469,6 +512,8 @@ fn bad_input_gets_one_clear_line() {
         ("preset.toml", "sigma_w = 1.2", "preset = \"hee\""),
         ("ensemble.toml", "sigma_w = 1.2", "sigma_w = 1.2, ensemble = \"gausian\""),
         ("heavy.toml", "sigma_w = 1.2", "sigma_w = 1.2, ensemble = \"student_t(2)\""),
+        ("torch.toml", "sigma_w = 1.2", "sigma_w = 1.2, ensemble = \"trunc_normal(0.02)\""),
+        ("cut.toml", "sigma_w = 1.2", "preset = \"truncated_normal(2)\""),
         ("unclosed.toml", "sigma_w = 1.2", "sigma_w = 1.2, ensemble = \"sparse(0.1\""),
         ("scheme.toml", "sigma_w = 1.2", "preset = \"kaiming_normal(rleu)\""),
         ("loss.toml", "\"random\"", "\"cross_entrpy\""),
@@ -496,13 +541,27 @@ fn bad_input_gets_one_clear_line() {
 
     let mut cases: Vec<Vec<&str>> = edits.iter().map(|(name, _, _)| vec!["measure", name]).collect();
     let sigmoid = ["--activation", "sigmoid"];
-    for file in ["truncated", "lying", "nan", "unchained", "conv", "norm", "bias", "empty", "twice", "missing"] {
+    for file in
+        ["truncated", "lying", "nan", "unchained", "conv", "norm", "bias", "empty", "twice", "double", "missing"]
+    {
         let name: &'static str = Box::leak(format!("{file}.safetensors").into_boxed_str());
         cases.push([&["backprop", name], &sigmoid[..]].concat());
     }
-    for file in
-        ["truncated", "lying", "nan", "unchained", "conv", "labels", "hollow", "biases", "empty", "nothing", "missing"]
-    {
+    for file in [
+        "truncated",
+        "lying",
+        "nan",
+        "unchained",
+        "conv",
+        "labels",
+        "hollow",
+        "biases",
+        "empty",
+        "nothing",
+        "wide",
+        "double",
+        "missing",
+    ] {
         cases.push(vec!["chain", Box::leak(format!("{file}.safetensors").into_boxed_str())]);
     }
     cases.extend([

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::console::Console;
-use super::failure::Failure;
+use super::failure::{Failure, printable};
 use super::files::OutputDirectory;
 use crate::measure::{ChainSpectrum, DepthRange, DepthSpectrum, chain_spectrum};
 use crate::report::chain_figure;
@@ -40,8 +40,12 @@ struct Document<'a> {
     factors: Vec<FactorDocument<'a>>,
     rows: usize,
     columns: usize,
+    /// In ln sigma_i, by one ulp in every entry; `null` for zeros.
     conditioning: &'a [Option<f64>],
+    /// Whether one ulp moves a value by less than 1 %, or leaves it zero.
+    determined: &'a [bool],
     plain_log10_singular_values: &'a [Option<f64>],
+    plain_overflows: bool,
     lost: usize,
     log10_spectral_radius: Option<f64>,
     depths: &'a [DepthSpectrum],
@@ -69,7 +73,8 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     let prepare = |path: &PathBuf| console.writing(|| OutputDirectory::prepare(path), |_| false);
     let directory = arguments.out.as_ref().map(prepare).transpose().map_err(Failure::Input)?;
     let shapes: Vec<(usize, usize)> = file.factors().iter().map(|factor| (factor.rows, factor.columns)).collect();
-    let spectrum = chain_spectrum(&shapes, |index| file.matrix(index), console)?;
+    let matrix = |index| file.matrix(index).map_err(Failure::input);
+    let spectrum = chain_spectrum(&shapes, matrix, console).map_err(|failure| failure.about(&arguments.file))?;
     let document = document(&file, &spectrum);
     let files = match directory {
         Some(directory) => {
@@ -83,8 +88,8 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     };
     let printed = Printed { document: &document, files };
     console.result(&printed, || {
-        let mut text = format!("{}: ", arguments.file.display());
-        text.push_str(&describe(&document));
+        let mut text = format!("{}: ", printable(&arguments.file.display().to_string()));
+        text.push_str(&describe(&document, spectrum.whole()));
         for file in &printed.files {
             let _ = writeln!(text, "wrote {}", file.display());
         }
@@ -108,7 +113,9 @@ fn document<'a>(file: &'a FactorFile, spectrum: &'a ChainSpectrum) -> Document<'
             .collect(),
         rows: spectrum.rows,
         columns: spectrum.columns,
-        conditioning: &spectrum.conditioning,
+        conditioning: &whole.conditioning,
+        determined: &whole.determined,
+        plain_overflows: whole.plain_overflows,
         plain_log10_singular_values: &whole.plain_log10_singular_values,
         lost: whole.lost(),
         log10_spectral_radius: spectrum.log10_spectral_radius,
@@ -120,7 +127,7 @@ fn document<'a>(file: &'a FactorFile, spectrum: &'a ChainSpectrum) -> Document<'
 /// Names of skipped tensors that are listed one by one.
 const LISTED: usize = 8;
 
-fn describe(document: &Document<'_>) -> String {
+fn describe(document: &Document<'_>, whole: &DepthSpectrum) -> String {
     let count = document.factors.len();
     let (size, rank) = (document.log10_singular_values.len(), document.rank);
     let factors = if count == 1 { "one factor".to_owned() } else { format!("product of {count} factors") };
@@ -138,42 +145,69 @@ fn describe(document: &Document<'_>) -> String {
     shown.dedup_by_key(|(_, index)| *index);
     for (name, index) in shown {
         let number = |value: Option<f64>| value.map_or_else(|| "zero".to_owned(), |value| format!("{value:.6}"));
-        let change = document.conditioning[index].map_or_else(|| "-".to_owned(), |change| format!("{change:.1e}"));
+        let lifted = if document.determined[index] { "-" } else { "becomes nonzero" };
+        let change = document.conditioning[index].map_or_else(|| lifted.to_owned(), |change| format!("{change:.1e}"));
+        let plain = document.plain_log10_singular_values[index];
+        let plain = if document.plain_overflows { "overflow".to_owned() } else { number(plain) };
         let _ = writeln!(
             text,
-            "{name:<8} {:>6}  {:>14} {:>16} {change:>18} {:>20}",
+            "{name:<8} {:>6}  {:>14} {:>16} {change:>18} {plain:>20}",
             index + 1,
             number(document.log10_singular_values[index]),
-            number(document.lyapunov_exponents[index]),
-            number(document.plain_log10_singular_values[index])
+            number(document.lyapunov_exponents[index])
         );
     }
     text.push('\n');
-    let mut finite = document.log10_singular_values.iter().flatten();
-    match (finite.next(), finite.next_back()) {
-        (None, _) => text.push_str("the product is exactly zero\n"),
-        (Some(largest), smallest) => {
-            let decades = largest - smallest.unwrap_or(largest);
+    match whole.decades() {
+        _ if rank == 0 => text.push_str("the product is exactly zero\n"),
+        Some(decades) => {
             let _ = writeln!(text, "rank {rank} of {size}, over {decades:.2} decades");
         }
-    }
-    let _ = match document.lost {
-        0 => writeln!(text, "multiplied out in f64, no singular value is off by more than 1 %"),
-        lost => {
-            writeln!(text, "multiplied out in f64, {lost} of {size} singular values are lost (off by more than 1 %)")
+        None => {
+            let _ = writeln!(text, "rank {rank} of {size}");
         }
+    }
+    let undetermined = whole.undetermined();
+    if undetermined > 0 {
+        let lifted = whole.lifted_by_an_ulp();
+        let _ = match (undetermined, lifted) {
+            (count, 0) => writeln!(
+                text,
+                "{count} of {size} are not determined by the file: one ulp in the entries moves them by more than 1 %"
+            ),
+            (count, lifted) if count == lifted => {
+                writeln!(
+                    text,
+                    "{count} of {size} are not determined by the file: zero for these entries, but not for all an ulp off"
+                )
+            }
+            (count, lifted) => writeln!(
+                text,
+                "{count} of {size} are not determined by the file: one ulp in the entries moves them by more than 1 %, {lifted} of them from zero"
+            ),
+        };
+    }
+    let of = size - undetermined;
+    let values = if undetermined > 0 { "determined singular values" } else { "singular values" };
+    let _ = match document.lost {
+        _ if document.plain_overflows => {
+            writeln!(text, "multiplied out in f64, the product overflows: nothing is left")
+        }
+        0 => writeln!(text, "multiplied out in f64, none of the {of} {values} is off by more than 1 %"),
+        lost => writeln!(text, "multiplied out in f64, {lost} of {of} {values} are lost (off by more than 1 %)"),
     };
     match document.log10_spectral_radius {
         Some(radius) => {
             let _ = writeln!(text, "largest eigenvalue: 10^{radius:.6}");
         }
-        None if document.rows == document.columns && rank > 0 => {
+        None if document.rows == document.columns && rank > 0 && !document.plain_overflows => {
             text.push_str("largest eigenvalue: below what double precision carries\n");
         }
         None => {}
     }
     if !document.skipped.is_empty() {
-        let mut names = document.skipped.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+        let names: Vec<String> = document.skipped.iter().take(LISTED).map(|name| printable(name)).collect();
+        let mut names = names.join(", ");
         if document.skipped.len() > LISTED {
             let _ = write!(names, " and {} more", document.skipped.len() - LISTED);
         }

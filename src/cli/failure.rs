@@ -25,6 +25,18 @@ impl Failure {
         Self::Numerical(error.into())
     }
 
+    /// With what it is about in front, unless the error is of a kind that says so itself.
+    pub fn about(self, what: &std::path::Path) -> Self {
+        let about = |error: anyhow::Error| {
+            if error.is::<MeasureError>() { error.context(what.display().to_string()) } else { error }
+        };
+        match self {
+            Self::Input(error) => Self::Input(about(error)),
+            Self::Numerical(error) => Self::Numerical(about(error)),
+            Self::Interrupted => Self::Interrupted,
+        }
+    }
+
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Input(_) => ExitCode::from(2),
@@ -58,11 +70,16 @@ fn one_line(error: &anyhow::Error) -> String {
         }
     }
     // What the user gave is echoed, but neither its control characters nor a megabyte of it.
-    let mut shown: String = line.chars().filter(|c| !c.is_control()).take(LONGEST_LINE).collect();
+    let mut shown: String = printable(&line).chars().take(LONGEST_LINE).collect();
     if shown.chars().count() == LONGEST_LINE {
         shown.push('\u{2026}');
     }
     shown
+}
+
+/// A text that the user gave, without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 impl From<MeasureError> for Failure {

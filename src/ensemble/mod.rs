@@ -135,7 +135,8 @@ pub const ENSEMBLES: &[Entry] = &[
     Entry { name: "uniform", aliases: &[], example: "uniform", make: Make::Plain(|| Arc::new(Uniform)) },
     Entry {
         name: "truncated_normal",
-        aliases: &["trunc_normal"],
+        // Not `trunc_normal`: torch's scheme of that name, a preset, takes a standard deviation where this takes a cut.
+        aliases: &[],
         example: "truncated_normal(2)",
         make: Make::OneNumber { default: Some(2.0), make: |cut| Ok(Arc::new(TruncatedNormal::new(cut)?)) },
     },

@@ -12,7 +12,8 @@ use crate::study::{After, Study};
 const SIGNAL: Quantity = Quantity::PreActivationGradientNorms;
 
 pub(super) fn applies(study: &Study) -> bool {
-    study.depth() > 1 && study.action.after.is_some()
+    let asked = study.measurements.of(SIGNAL).next().is_some();
+    study.depth() > 1 && asked && study.action.after.is_some()
 }
 
 pub(super) fn title(study: &Study) -> String {

@@ -13,6 +13,8 @@ pub(super) struct SpectrumCurve {
     pub size: usize,
     /// (index from 1, log10, half-width of its band).
     pub points: Vec<(f64, f64, f64)>,
+    /// (index from 1, log10) of those that rounding errors decide.
+    pub undetermined: Vec<(f64, f64)>,
     /// The same from an explicit product, where it differs.
     pub plain: Vec<(f64, f64)>,
 }
@@ -45,6 +47,9 @@ pub(super) fn entries<'a>(curves: &'a [SpectrumCurve], plain: &'a str) -> Vec<(S
     if curves.iter().any(|curve| !curve.plain.is_empty()) {
         entries.push((Symbol::Dashed, theme::SHADE, plain));
     }
+    if curves.iter().any(|curve| !curve.undetermined.is_empty()) {
+        entries.push((Symbol::Hollow, theme::SHADE, "not determined: one ulp moves it"));
+    }
     entries
 }
 
@@ -53,7 +58,7 @@ pub(super) fn spectrum_panel(area: &Area<'_>, curves: &[SpectrumCurve], name: &s
     let size = curves.iter().map(|curve| curve.size).max().unwrap_or(1).max(2);
     let values = curves.iter().flat_map(|curve| {
         let bands = curve.points.iter().flat_map(|(_, y, half)| [y - half, y + half]);
-        bands.chain(curve.plain.iter().map(|point| point.1))
+        bands.chain(curve.plain.iter().chain(&curve.undetermined).map(|point| point.1))
     });
     let Some((low, high)) = theme::padded_span(values, 0.05, 0.6) else {
         return nothing(area, "all singular values are exactly zero");
@@ -68,6 +73,8 @@ pub(super) fn spectrum_panel(area: &Area<'_>, curves: &[SpectrumCurve], name: &s
             chart.draw_series([Circle::new(only, theme::POINT, colour.stroke_width(theme::MEDIUM))])?;
         }
         chart.draw_series(curve.points.iter().map(|(x, y, _)| Circle::new((*x, *y), radius, colour.filled())))?;
+        let hollow = |at: &(f64, f64)| Circle::new(*at, radius, colour.stroke_width(theme::THIN));
+        chart.draw_series(curve.undetermined.iter().map(hollow))?;
     }
     Ok(())
 }
@@ -301,6 +308,13 @@ fn label(
             let (above, below) = (heights().min().unwrap_or(0), heights().max().unwrap_or(0));
             [(left, above - GAP - height), (left, below + GAP / 2)]
         });
+        // Beside the beginning of a line that is shorter than its name.
+        let before = (room < 0).then(|| start - width - GAP);
+        let beside = lines.iter().flatten().filter(|at| at.0 >= start).min_by_key(|at| at.0).map_or(0, |at| at.1);
+        let beside = before.into_iter().flat_map(|left| {
+            (0..12).map(move |k| (left, (beside - height / 2 - k * height / 4).min(plot_y.end - height)))
+        });
+        let places = places.chain(beside);
         let cost = |place: &Box2| {
             let outside = place.top < plot_y.start || place.bottom > plot_y.end;
             let names = placed.iter().filter(|other| other.meets(place)).count();

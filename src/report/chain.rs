@@ -10,22 +10,25 @@ fn title(spectrum: &ChainSpectrum) -> String {
     let whole = spectrum.whole();
     let (depth, size) = (whole.depth, whole.log10_singular_values.len());
     let factors = if depth == 1 { "One factor".to_owned() } else { format!("{depth} factors") };
-    let mut finite = whole.log10_singular_values.iter().flatten();
-    let Some(largest) = finite.next() else {
+    if whole.rank() == 0 {
         return format!("{factors}: the product is exactly zero");
-    };
-    let smallest = finite.next_back();
+    }
     let values = match (size, whole.rank()) {
         (1, _) => "a single singular value".to_owned(),
         (_, rank) if rank == size => format!("{size} singular values"),
         (_, rank) => format!("rank {rank} of {size}"),
     };
-    let span = smallest.map_or_else(String::new, |smallest| format!(" over {:.1} decades", largest - smallest));
-    let lost = match whole.lost() {
-        0 => "none".to_owned(),
-        lost => lost.to_string(),
+    let span = whole.decades().map_or_else(String::new, |decades| format!(" over {decades:.1} decades"));
+    let unknown = match whole.undetermined() {
+        0 => String::new(),
+        count => format!(" ({count} not determined)"),
     };
-    format!("{factors}: {values}{span}; multiplied out, f64 loses {lost}")
+    let plain = match whole.lost() {
+        _ if whole.plain_overflows => "overflows".to_owned(),
+        0 => "loses none".to_owned(),
+        lost => format!("loses {lost}"),
+    };
+    format!("{factors}: {values}{span}{unknown}; multiplied out, f64 {plain}")
 }
 
 /// The SVG of a product: its spectrum by depth, and the ends of the spectrum against depth.
@@ -59,7 +62,8 @@ fn curve(depth: &DepthSpectrum) -> SpectrumCurve {
     let indexed = |values: &[Option<f64>]| -> Vec<(f64, f64)> {
         values.iter().enumerate().filter_map(|(i, value)| Some(((i + 1) as f64, (*value)?))).collect()
     };
-    let points = indexed(&depth.log10_singular_values);
+    let (points, undetermined): (Vec<_>, Vec<_>) =
+        indexed(&depth.log10_singular_values).into_iter().partition(|(x, _)| depth.determined[*x as usize - 1]);
     // Where nothing is lost the two coincide.
     let mut plain = if depth.lost() > 0 { indexed(&depth.plain_log10_singular_values) } else { Vec::new() };
     // Rounding errors far below everything true would only press the rest together.
@@ -69,6 +73,7 @@ fn curve(depth: &DepthSpectrum) -> SpectrumCurve {
         label: label(depth),
         size: depth.log10_singular_values.len(),
         points: points.into_iter().map(|(x, y)| (x, y, 0.0)).collect(),
+        undetermined,
         plain,
     }
 }

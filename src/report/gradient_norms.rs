@@ -9,6 +9,11 @@ use crate::study::Study;
 
 const QUANTITY: Quantity = Quantity::GradientNorms;
 
+/// Whether it was asked for: what is asked for is measured in every layer.
+pub(super) fn applies(study: &Study) -> bool {
+    study.measurements.of(QUANTITY).next().is_some()
+}
+
 pub(super) fn title(study: &Study) -> String {
     match study.measured_log10_ratio(QUANTITY) {
         Some(log10) if study.depth() > 1 => {

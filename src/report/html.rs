@@ -89,7 +89,8 @@ fn header(html: &mut String, study: &Study) {
         let signal = study.signal();
         let mut shown = vec![signal, Quantity::GradientNorms];
         shown.dedup();
-        for quantity in shown {
+        shown.retain(|&quantity| study.measurements.of(quantity).next().is_some());
+        for &quantity in &shown {
             let name = words::symbol(quantity);
             item(
                 &format!("{name}, layer 1 / layer {}: predicted", study.depth()),
@@ -98,9 +99,11 @@ fn header(html: &mut String, study: &Study) {
             item(&format!("{name}: measured (rms)"), &ratio(study.measured_log10_ratio(quantity)));
             item(&format!("{name}: typical network"), &ratio(study.typical_log10_ratio(quantity)));
         }
-        let factor = study.measured_log10_ratio(signal).map(|log10| significant(10f64.powf(log10 / steps)));
-        let factor = factor.unwrap_or_else(|| "\u{2013}".to_owned());
-        item(&format!("{}: factor per layer", words::symbol(signal)), &factor);
+        if shown.contains(&signal) {
+            let factor = study.measured_log10_ratio(signal).map(|log10| significant(10f64.powf(log10 / steps)));
+            let factor = factor.unwrap_or_else(|| "\u{2013}".to_owned());
+            item(&format!("{}: factor per layer", words::symbol(signal)), &factor);
+        }
     }
     match &study.gradient_verdict {
         Judgement::Judged(profile) => {
@@ -166,6 +169,10 @@ fn percentage(difference: Estimate) -> String {
 }
 
 fn layer_table(html: &mut String, study: &Study) {
+    // A specification may ask for the spectrum of the product alone.
+    if study.measurements.measurements.is_empty() {
+        return;
+    }
     html.push_str(
         "<section>\n<h2>Layer by layer</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>layer</th>\
          <th>predicted rms |dL/dW|</th><th>measured rms (\u{b1} s.e.)</th><th>typical |dL/dW| (\u{d7}/\u{f7} spread)</th>\

@@ -74,7 +74,7 @@ pub const FIGURES: &[Figure] = &[
         section: Section::Profile,
         title: gradient_norms::title,
         caption: gradient_norms::caption,
-        applies: |_| true,
+        applies: gradient_norms::applies,
         draw: gradient_norms::draw,
     },
     Figure {

@@ -94,6 +94,7 @@ fn curve(spectrum: &ProductSpectrum) -> SpectrumCurve {
         label: layers(spectrum.depth),
         size: spectrum.log10_singular_values.len(),
         points: values.filter_map(|(i, value)| Some(((i + 1) as f64, value.mean?, three_errors(value)))).collect(),
+        undetermined: Vec::new(),
         plain: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use super::{Spec, SpecError, Surroundings, TORCH_SCHEMES};
 use crate::activation::{self, Activation, Linear};
 use crate::data::{digit_labels, digits, given_inputs};
 use crate::ensemble::{self, Ensemble, EnsembleError, Gaussian, Uniform};
-use crate::names::{self, Call};
+use crate::names::{self, Call, UnknownName};
 
 const MAX_DEPTH: u64 = 1_000_000;
 const MAX_WIDTH: u64 = 100_000_000;
@@ -214,7 +214,13 @@ fn weight_law(value: &Value<'_>, surroundings: &Surroundings<'_>) -> Result<Law,
             let given = scale.string()?;
             let call = Call::parse(given).map_err(|error| scale.wrong(format!("is no preset: {error}")))?;
             let preset = names::find("preset", PRESETS.iter().chain(TORCH_SCHEMES), call.name);
-            let preset = preset.map_err(|error| scale.wrong(format!("is an {error}")))?;
+            // The two kinds of names have different arguments: neither is taken for the other.
+            let preset = preset.map_err(|error| match ensemble::by_name(given) {
+                Ok(_) => {
+                    scale.wrong(format!("is an ensemble, not a preset: write `ensemble = \"{given}\"` and a scale"))
+                }
+                Err(_) => scale.wrong(format!("is an {error}")),
+            })?;
             let law = preset
                 .law(&call.arguments, surroundings)
                 .map_err(|reason| scale.wrong(format!("is impossible here: `{}`: {reason}", preset.name)))?;
@@ -262,7 +268,13 @@ fn bias_law(value: &Value<'_>, fan_in: usize) -> Result<Option<Law>, SpecError> 
 
 fn ensemble_key(table: &Table<'_>) -> Result<Option<Arc<dyn Ensemble>>, SpecError> {
     let named = |value: Value<'_>| {
-        ensemble::by_name(value.string()?).map_err(|error| match error {
+        let given = value.string()?;
+        let preset =
+            |error: &UnknownName| names::find("preset", PRESETS.iter().chain(TORCH_SCHEMES), &error.given).is_ok();
+        ensemble::by_name(given).map_err(|error| match error {
+            EnsembleError::Unknown(error) if preset(&error) => {
+                value.wrong(format!("is a preset, not an ensemble: write `preset = \"{given}\"`"))
+            }
             EnsembleError::Unknown(error) => value.wrong(format!("is an {error}")),
             other => value.wrong(format!("is no ensemble: {other}")),
         })

@@ -62,7 +62,8 @@ pub const TORCH_SCHEMES: &[Preset] = &[
     },
     Preset {
         name: "trunc_normal",
-        aliases: &["truncated_normal"],
+        // Not `truncated_normal`: the ensemble of that name takes a cut where this takes a standard deviation.
+        aliases: &[],
         formula: "N(0, std^2) restricted to [-2, 2], not scaled back; (std)",
         law: Scheme::Arguments(|arguments, _| {
             let std = one_number(arguments, "std", Some(1.0))?;

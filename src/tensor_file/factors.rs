@@ -1,13 +1,13 @@
 //! The matrices of a file as the factors of one product.
 
-use std::ops::Range;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use nalgebra::DMatrix;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 
 use super::TensorFileError;
-use super::safetensors_file::{read, widen};
+use super::header::HeadedFile;
 use crate::names::NaturalOrder;
 
 /// Why a file is not a product of matrices. Every message names the file.
@@ -74,40 +74,34 @@ pub struct Factor {
     /// Columns of the matrix: in.
     pub columns: usize,
     dtype: Dtype,
-    bytes: Range<usize>,
+    offsets: (usize, usize),
 }
 
 /// The matrices of a safetensors file in natural order of their names (`2.weight` before `10.weight`), each out x in, the first applied
-/// first. They chain, every entry is finite, and there is at least one.
+/// first. They chain, every entry was finite when the file was opened, and there is at least one.
 ///
-/// Held are the bytes of the file; a matrix is widened to `f64` when it is asked for, so that a long product takes no more memory than its
-/// file and one factor.
+/// Held is the header; a matrix is read when it is asked for, so that a product takes the memory of one factor, however long it is.
 #[derive(Debug)]
 pub struct FactorFile {
-    bytes: Vec<u8>,
+    file: HeadedFile,
     factors: Vec<Factor>,
     skipped: Vec<String>,
 }
 
 impl FactorFile {
-    /// Reads and checks a file. Tensors of one dimension or none (biases, counters) are passed over.
+    /// Checks a file: the header, then the entries, one factor after the other. Tensors of one dimension or none (biases, counters) are passed over.
     ///
     /// # Errors
     ///
     /// [`FactorError`]: an unreadable file, three or more dimensions, an extent of zero, a type other than F16, BF16, F32 and F64, shapes
     /// that do not chain, no matrix, an entry that is NaN or infinite.
     pub fn open(file: &Path) -> Result<Self, FactorError> {
-        let bytes = read(file)?;
-        let numpy = [b"\x93NUMPY".as_slice(), b"PK\x03\x04"].iter().any(|magic| bytes.starts_with(magic));
-        if numpy && file.extension().is_some_and(|extension| extension == "npy" || extension == "npz") {
+        if file.extension().is_some_and(|extension| extension == "npy" || extension == "npz") && is_numpy(file) {
             return Err(FactorError::NumPy { file: file.to_owned() });
         }
-        let (header, metadata) = SafeTensors::read_metadata(&bytes)
-            .map_err(|error| TensorFileError::Format { file: file.to_owned(), reason: error.to_string() })?;
-        // The header follows its own length, eight bytes.
-        let start = 8 + header;
-        let mut tensors: Vec<_> =
-            metadata.tensors().into_iter().map(|(name, info)| (NaturalOrder(name), info)).collect();
+        let mut headed = HeadedFile::open(file)?;
+        let tensors = std::mem::take(&mut headed.tensors);
+        let mut tensors: Vec<_> = tensors.into_iter().map(|(name, info)| (NaturalOrder(name), info)).collect();
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         let mut factors: Vec<Factor> = Vec::new();
         let mut skipped = Vec::new();
@@ -145,19 +139,14 @@ impl FactorFile {
                     expected: last.rows,
                 });
             }
-            let (from, to) = info.data_offsets;
-            factors.push(Factor { name, rows, columns, dtype: info.dtype, bytes: start + from..start + to });
+            factors.push(Factor { name, rows, columns, dtype: info.dtype, offsets: info.data_offsets });
         }
         if factors.is_empty() {
             return Err(FactorError::Empty { file: file.to_owned(), tensors: skipped.len() });
         }
-        let this = Self { bytes, factors, skipped };
+        let this = Self { file: headed, factors, skipped };
         for factor in &this.factors {
-            let values = this.values(factor);
-            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-                let (file, tensor) = (file.to_owned(), factor.name.clone());
-                return Err(TensorFileError::NotFinite { file, tensor, index, value: values[index] }.into());
-            }
+            this.values(factor)?;
         }
         Ok(this)
     }
@@ -173,14 +162,36 @@ impl FactorFile {
     }
 
     /// The matrix of the factor at an index of [`factors`](Self::factors).
-    pub fn matrix(&self, index: usize) -> DMatrix<f64> {
+    ///
+    /// # Errors
+    ///
+    /// [`FactorError::File`] if the file has changed since it was opened, or can no longer be read.
+    pub fn matrix(&self, index: usize) -> Result<DMatrix<f64>, FactorError> {
         let factor = &self.factors[index];
-        DMatrix::from_row_slice(factor.rows, factor.columns, &self.values(factor))
+        Ok(DMatrix::from_row_slice(factor.rows, factor.columns, &self.values(factor)?))
     }
 
-    fn values(&self, factor: &Factor) -> Vec<f64> {
-        widen(factor.dtype, &self.bytes[factor.bytes.clone()]).expect("`open` has let through types that are read only")
+    fn values(&self, factor: &Factor) -> Result<Vec<f64>, TensorFileError> {
+        let values = self.file.values(factor.dtype, factor.offsets)?;
+        let values = values.expect("`open` has let through types that are read only");
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(index) => Err(TensorFileError::NotFinite {
+                file: self.file.path().to_owned(),
+                tensor: factor.name.clone(),
+                index,
+                value: values[index],
+            }),
+            None => Ok(values),
+        }
     }
+}
+
+/// Whether a file begins like one of NumPy's; one that cannot be read is left to others to complain about.
+fn is_numpy(file: &Path) -> bool {
+    let regular = std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file());
+    let mut start = Vec::new();
+    let read = regular && std::fs::File::open(file).is_ok_and(|file| file.take(6).read_to_end(&mut start).is_ok());
+    read && [b"\x93NUMPY".as_slice(), b"PK\x03\x04"].iter().any(|magic| start.starts_with(magic))
 }
 
 #[cfg(test)]
@@ -219,8 +230,24 @@ mod tests {
         let names: Vec<&str> = file.factors().iter().map(|factor| factor.name.as_str()).collect();
         assert_eq!(names, ["2.weight", "10.weight"]);
         assert_eq!(file.skipped(), ["2.bias", "step"]);
-        assert_eq!(file.matrix(0), nalgebra::dmatrix![1.5, -2.0; 0.0, 3.0]);
-        assert_eq!(file.matrix(1), nalgebra::dmatrix![f64::from(0.1_f32), f64::from(0.2_f32)]);
+        assert_eq!(file.matrix(0).expect("readable"), nalgebra::dmatrix![1.5, -2.0; 0.0, 3.0]);
+        assert_eq!(file.matrix(1).expect("readable"), nalgebra::dmatrix![f64::from(0.1_f32), f64::from(0.2_f32)]);
+    }
+
+    /// The header is refused before a byte of the data is read, and a file that changes under the reader is an error.
+    #[test]
+    fn only_the_header_is_held() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        // A terabyte of zeros that no disk holds, beside a header that leaves them out.
+        std::fs::write(file.path(), valid()).expect("writable");
+        file.as_file().set_len(1 << 40).expect("sparse files");
+        let error = FactorFile::open(file.path()).expect_err("too long").to_string();
+        assert!(error.contains("file not fully covered"), "{error}");
+        std::fs::write(file.path(), valid()).expect("writable");
+        let factors = FactorFile::open(file.path()).expect("valid");
+        let length = file.as_file().metadata().expect("open").len();
+        file.as_file().set_len(length - 4).expect("writable");
+        assert!(matches!(factors.matrix(0).and(factors.matrix(1)), Err(FactorError::File(_))));
     }
 
     proptest! {
@@ -233,7 +260,7 @@ mod tests {
                 *target = byte;
             }
             if let Ok(file) = open(&bytes) {
-                (0..file.factors().len()).for_each(|index| assert!(!file.matrix(index).is_empty()));
+                (0..file.factors().len()).for_each(|index| assert!(!file.matrix(index).expect("readable").is_empty()));
             }
         }
     }

@@ -3,6 +3,7 @@
 //! [`read_safetensors`] gives all tensors of a file; [`FactorFile`] its matrices as factors of one product, one at a time.
 
 mod factors;
+mod header;
 mod safetensors_file;
 
 pub use factors::{Factor, FactorError, FactorFile};

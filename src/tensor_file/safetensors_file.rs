@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 use nalgebra::DMatrix;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
+
+use super::header::HeadedFile;
 
 /// A tensor with its name, its shape and its entries in row-major order, widened to `f64` (exact for every format read).
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +58,14 @@ pub enum TensorFileError {
         /// Its type in the file.
         dtype: String,
     },
+    /// Two tensors of one name, of which readers would silently take one.
+    #[error("{}: two tensors are named `{tensor}`: rename one", file.display())]
+    Twice {
+        /// The file.
+        file: PathBuf,
+        /// Their name.
+        tensor: String,
+    },
     /// NaN or an infinity among the entries.
     #[error("{}: tensor `{tensor}` holds {value} at flat index {index}; every value must be finite", file.display())]
     NotFinite {
@@ -74,41 +84,29 @@ pub enum TensorFileError {
 ///
 /// # Errors
 ///
-/// [`TensorFileError`]: a missing or unreadable file, a header that is truncated or disagrees with the bytes, a type other
+/// [`TensorFileError`]: a missing or unreadable file, a header that is truncated, disagrees with the bytes or repeats a name, a type other
 /// than F16, BF16, F32, F64, I64, I32, U8, an entry that is NaN or infinite.
 pub fn read_safetensors(file: &Path) -> Result<Vec<Tensor>, TensorFileError> {
-    let bytes = read(file)?;
-    let parsed = SafeTensors::deserialize(&bytes)
-        .map_err(|error| TensorFileError::Format { file: file.to_owned(), reason: error.to_string() })?;
+    let headed = HeadedFile::open(file)?;
     let mut tensors = Vec::new();
-    for (name, view) in parsed.tensors() {
-        let values = widen(view.dtype(), view.data()).ok_or_else(|| TensorFileError::Type {
+    for (name, info) in &headed.tensors {
+        let values = headed.values(info.dtype, info.data_offsets)?.ok_or_else(|| TensorFileError::Type {
             file: file.to_owned(),
             tensor: name.clone(),
-            dtype: format!("{:?}", view.dtype()),
+            dtype: format!("{:?}", info.dtype),
         })?;
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             return Err(TensorFileError::NotFinite {
                 file: file.to_owned(),
-                tensor: name,
+                tensor: name.clone(),
                 index,
                 value: values[index],
             });
         }
-        tensors.push(Tensor { name, shape: view.shape().to_vec(), values });
+        tensors.push(Tensor { name: name.clone(), shape: info.shape.clone(), values });
     }
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(tensors)
-}
-
-/// The bytes of a regular file.
-pub(super) fn read(file: &Path) -> Result<Vec<u8>, TensorFileError> {
-    let io = |source| TensorFileError::Io { file: file.to_owned(), source };
-    // A device or a pipe has no end, or blocks until somebody writes to it.
-    if !std::fs::metadata(file).map_err(io)?.is_file() {
-        return Err(io(std::io::Error::other("not a regular file")));
-    }
-    std::fs::read(file).map_err(io)
 }
 
 /// The entries as `f64`, exactly; `None` for a type that is not read.
@@ -185,12 +183,17 @@ mod tests {
         }
     }
 
+    /// Two tensors of one name, both at the same place.
+    const TWICE: &[u8] = b"\x6f\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"F64\",\"shape\":[1,1],\"data_offsets\":[0,8]},\
+                           \"a\":{\"dtype\":\"F64\",\"shape\":[1,1],\"data_offsets\":[0,8]}}  12345678";
+
     #[test]
     fn broken_files_are_named() {
-        let cases: [(&[u8], &str); 3] = [
+        let cases: [(&[u8], &str); 4] = [
             (b"", "not a valid safetensors file"),
             (b"\xff\xff\xff\xff\xff\xff\xff\x7f{}", "not a valid safetensors file"),
             (b"PK\x03\x04 a zip file, as torch.save writes", "not a valid safetensors file"),
+            (TWICE, "two tensors are named `a`: rename one"),
         ];
         for (bytes, expected) in cases {
             let error = read_safetensors(temporary(bytes).path()).expect_err("broken").to_string();

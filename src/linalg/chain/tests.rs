@@ -3,7 +3,7 @@
 use nalgebra::dmatrix;
 
 use super::*;
-use crate::linalg::{orthonormal_columns, singular_values};
+use crate::linalg::{one_ulp_off, orthonormal_columns, singular_values};
 
 /// Matrices that other programs can reproduce to the bit: a 64-bit congruential generator; an entry is the sum of twelve
 /// 16-bit draws, less its mean, in units of 2^-16, which is nearly a standard normal.
@@ -35,6 +35,11 @@ pub(super) fn spectrum(factors: &[DMatrix<f64>]) -> LogSingularValues {
         chain.push(factor).expect("factors chain and are finite");
     }
     chain.log_singular_values().expect("decompositions converge")
+}
+
+/// The accuracy that [`Chain`] promises where one ulp in the entries of the factors changes the value by `change`.
+pub(super) fn tolerance(expected: f64, change: f64) -> f64 {
+    f64::max(1e-11, 4.0 * f64::EPSILON * expected.abs()).max(10.0 * change)
 }
 
 /// Equal to `tolerance`, infinities included.
@@ -276,4 +281,130 @@ fn explicit_groups_stay_within_the_tolerance() {
     }
     let (loose, _) = run(1e3);
     assert!(error(&loose) > 1e-6, "the comparison has lost its point: {:e}", error(&loose));
+}
+
+/// A matrix of determinant 1 and its inverse, both of integers: nothing is rounded.
+fn unimodular(draws: &mut Draws, n: usize) -> (DMatrix<f64>, DMatrix<f64>) {
+    let signs = draws.matrix(n, n).map(|entry| entry.clamp(-1.4, 1.4).round());
+    let lower = DMatrix::from_fn(n, n, |i, j| if i > j { signs[(i, j)] } else { f64::from(i == j) });
+    let upper = DMatrix::from_fn(n, n, |i, j| if i < j { signs[(i, j)] } else { f64::from(i == j) });
+    let inverse = |triangular: &DMatrix<f64>| triangular.clone().try_inverse().expect("regular").map(f64::round);
+    let (matrix, inverse) = (&lower * &upper, inverse(&upper) * inverse(&lower));
+    assert_eq!(&matrix * &inverse, DMatrix::identity(n, n));
+    (matrix, inverse)
+}
+
+#[test]
+fn the_inverse_has_the_reciprocals() {
+    let mut draws = Draws(90);
+    let (factors, mut inverses): (Vec<_>, Vec<_>) = (0..80).map(|_| unimodular(&mut draws, 5)).unzip();
+    inverses.reverse();
+    let got = spectrum(&factors);
+    assert!(got.values()[0] - got.values()[4] > 100.0, "an explicit product would do: {got:?}");
+    let reciprocals: Vec<f64> = spectrum(&inverses).values().iter().rev().map(|value| -value).collect();
+    assert_near(got.values(), &reciprocals, 2e-11);
+}
+
+/// `J^T J`, by a chain that returns through its own factors.
+#[test]
+fn there_and_back_squares_the_values() {
+    for widths in SHAPES.into_iter().chain([&[6; 41][..]]) {
+        let factors = gaussian_chain(91, widths);
+        let both: Vec<_> = factors.iter().cloned().chain(factors.iter().rev().map(DMatrix::transpose)).collect();
+        let mut expected: Vec<f64> = spectrum(&factors).finite().iter().map(|value| 2.0 * value).collect();
+        expected.resize(widths[0], f64::NEG_INFINITY);
+        let (got, rank) = (spectrum(&both), widths.iter().min().copied().expect("not empty"));
+        assert_near(got.finite(), &expected[..rank], 2e-11);
+        assert_eq!(got.values().len(), expected.len());
+    }
+}
+
+/// The product of two factors has 41 bits, and is exact.
+#[test]
+fn chains_may_be_cut_and_joined_anywhere() {
+    let factors = gaussian_chain(92, &[6; 61]);
+    let pairs: Vec<_> = factors.chunks(2).map(|pair| &pair[1] * &pair[0]).collect();
+    let expected = spectrum(&factors);
+    for cut in [0, 1, 15, 29] {
+        let (before, after) = factors.split_at(2 * cut);
+        let pairs_last: Vec<_> = before.iter().chain(&pairs[cut..]).cloned().collect();
+        let pairs_first: Vec<_> = pairs[..cut].iter().chain(after).cloned().collect();
+        assert_near(spectrum(&pairs_last).values(), expected.values(), 2e-11);
+        assert_near(spectrum(&pairs_first).values(), expected.values(), 2e-11);
+    }
+}
+
+#[test]
+fn triangular_nilpotent_products_lose_a_rank_a_factor() {
+    let strict = |full: DMatrix<f64>| DMatrix::from_fn(6, 6, |i, j| if j > i { full[(i, j)] } else { 0.0 });
+    let mut draws = Draws(95);
+    let upper: Vec<_> = (0..7).map(|_| strict(draws.matrix(6, 6))).collect();
+    let lower: Vec<_> = upper.iter().rev().map(DMatrix::transpose).collect();
+    for count in 1..=7 {
+        let rank = 6_usize.saturating_sub(count);
+        assert_eq!(spectrum(&upper[..count]).rank(), rank);
+        assert_eq!(spectrum(&lower[7 - count..]).rank(), rank);
+        assert_near(spectrum(&lower[7 - count..]).values(), spectrum(&upper[..count]).values(), 2e-11);
+    }
+    // Zero by cancellation: of rounding size, and less with every factor.
+    for count in 2..6 {
+        let got = spectrum(&vec![dmatrix![1.0, -1.0; 1.0, -1.0]; count]);
+        assert!(got.values()[0] < -30.0 * (count - 1) as f64 && got.values()[1] == f64::NEG_INFINITY, "{got:?}");
+    }
+}
+
+/// Rows and columns in turn: numbers between two vectors, from 10^-120000 to 10^120000.
+#[test]
+fn widths_of_one_leave_one_value() {
+    let mut draws = Draws(93);
+    for (exponent, n) in [(-498, 5), (498, 3), (0, 1)] {
+        // Positive: sums do not cancel.
+        let vectors: Vec<_> = (0..800).map(|_| draws.matrix(n, 1).map(|entry| 0.1 + entry.abs())).collect();
+        let factors = vectors.iter().enumerate().map(|(l, vector)| {
+            let scaled = vector * 2f64.powi(exponent);
+            if l % 2 == 0 { scaled.transpose() } else { scaled }
+        });
+        let inner: f64 = vectors[1..799].chunks(2).map(|pair| pair[0].dot(&pair[1]).ln()).sum();
+        let ends = vectors[0].norm().ln() + vectors[799].norm().ln();
+        let expected = f64::from(800 * exponent) * std::f64::consts::LN_2 + (inner + ends);
+        let got = spectrum(&factors.collect::<Vec<_>>());
+        assert_eq!(got.values().len(), n);
+        assert_near(got.finite(), &[expected], tolerance(expected, 0.0));
+    }
+}
+
+#[test]
+fn products_may_leave_every_range_and_return() {
+    let factors = gaussian_chain(94, &[5; 1001]);
+    // Up to 10^67000, down to 10^-67000 and back, by powers of two: exact.
+    let exponent = |l: usize| if (250..750).contains(&l) { -900 } else { 900 };
+    let scaled: Vec<_> = factors.iter().enumerate().map(|(l, factor)| factor * 2f64.powi(exponent(l))).collect();
+    assert_near(spectrum(&scaled).values(), spectrum(&factors).values(), 1e-11);
+}
+
+/// `H_L D^L H_0^T`, by dense factors `H_l D H_{l-1}^T` without rounding: Hadamard matrices and powers of two.
+#[test]
+fn one_product_between_ten_to_the_hundred_thousand_and_its_inverse() {
+    const LENGTH: usize = 112_000;
+    let hadamard = |l: usize| {
+        DMatrix::from_fn(4, 4, |i, j| if (((i + l) % 4) & j).count_ones().is_multiple_of(2) { 0.5 } else { -0.5 })
+    };
+    let diagonal = DMatrix::from_diagonal(&nalgebra::dvector![8.0, 2.0, 1.0, 0.125]);
+    let factors: Vec<_> = (0..4).map(|l| hadamard(l + 1) * &diagonal * hadamard(l).transpose()).collect();
+    let run = |factors: &[DMatrix<f64>]| {
+        let mut chain = Chain::new(4);
+        factors.iter().cycle().take(LENGTH).for_each(|factor| chain.push(factor).expect("square"));
+        chain.log_singular_values().expect("converges").values().to_vec()
+    };
+    let got = run(&factors);
+    // Factors that return bring back the same rounding errors, as they bring back the same change of their entries.
+    let moved = [0, 1].map(|coin| {
+        run(&factors.iter().zip(0..).map(|(factor, l)| one_ulp_off(factor, 2 * l + coin)).collect::<Vec<_>>())
+    });
+    for (i, exponent) in [3.0, 1.0, 0.0, -3.0].into_iter().enumerate() {
+        let expected = exponent * LENGTH as f64 * std::f64::consts::LN_2;
+        let change = moved.iter().map(|moved| (moved[i] - got[i]).abs()).fold(0.0, f64::max);
+        let (error, tolerance) = (got[i] - expected, tolerance(expected, change));
+        assert!(error.abs() <= tolerance && change < 1e-9, "{error:e} beyond {tolerance:e}");
+    }
 }

@@ -9,4 +9,6 @@ mod quadrature;
 pub use gauss_legendre::gauss_legendre;
 pub use kronecker::Kronecker;
 pub use maximize::{Maximum, maximize};
-pub use quadrature::{Adapted, Integral, NODES, Tolerance, adapt, integrate, panel_integral, panel_nodes, panel_weights};
+pub use quadrature::{
+    Adapted, Integral, NODES, Tolerance, adapt, integrate, panel_integral, panel_nodes, panel_weights,
+};

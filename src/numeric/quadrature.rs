@@ -103,11 +103,11 @@ pub fn adapt<const N: usize>(
     loop {
         let mut total = Integral::ZERO;
         panels.iter().for_each(|panel| total.add(&panel.integral));
-        let allowed: [f64; N] =
-            std::array::from_fn(|i| tolerance.relative * total.absolute[i].max(tolerance.scale[i]));
+        let allowed: [f64; N] = std::array::from_fn(|i| tolerance.relative * total.absolute[i].max(tolerance.scale[i]));
         // What is not finite, or zero, cannot be improved.
-        let open: [bool; N] =
-            std::array::from_fn(|i| total.error[i].is_finite() && allowed[i].is_finite() && total.error[i] > allowed[i]);
+        let open: [bool; N] = std::array::from_fn(|i| {
+            total.error[i].is_finite() && allowed[i].is_finite() && total.error[i] > allowed[i]
+        });
         let excess = |panel: &Panel<N>| {
             if panel.improvable() {
                 let one = |i: usize| if open[i] { panel.integral.error[i] / allowed[i] } else { 0.0 };

@@ -14,8 +14,6 @@ mod univariate;
 
 use serde::{Deserialize, Serialize};
 
-use super::Activation;
-
 pub use bivariate::{PairExpectation, ScalarFunction, pair_expectation, pair_moments_by_quadrature};
 pub use panels::Transition;
 pub(super) use panels::default_transitions;

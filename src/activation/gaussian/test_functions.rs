@@ -71,14 +71,14 @@ pub const GELU: Function =
 
 pub const SIN: Function = announced(smooth("sin", f64::sin, f64::cos), 0.0, 1.0);
 
-pub const SIN_50: Function = announced(smooth("sin 50 x", |x| (50.0 * x).sin(), |x| 50.0 * (50.0 * x).cos()), 0.0, 0.02);
+pub const SIN_50: Function =
+    announced(smooth("sin 50 x", |x| (50.0 * x).sin(), |x| 50.0 * (50.0 * x).cos()), 0.0, 0.02);
 
 pub const BELL: Function = smooth("exp(-x^2)", |x| (-x * x).exp(), |x| -2.0 * x * (-x * x).exp());
 
 pub const EXP: Function = smooth("exp", f64::exp, f64::exp);
 
-pub const EXP_SQUARE: Function =
-    smooth("exp(0.3 x^2)", |x| (0.3 * x * x).exp(), |x| 0.6 * x * (0.3 * x * x).exp());
+pub const EXP_SQUARE: Function = smooth("exp(0.3 x^2)", |x| (0.3 * x * x).exp(), |x| 0.6 * x * (0.3 * x * x).exp());
 
 pub const STEEP_UNANNOUNCED: Function = smooth(
     "tanh(1000 (x - 3))",
@@ -125,7 +125,5 @@ pub const ELU: Function = with_seams(
     &[0.0],
 );
 
-pub const SOFTSIGN: Function = with_seams(
-    announced(smooth("softsign", |x| x / (1.0 + x.abs()), |x| (1.0 + x.abs()).powi(-2)), 0.0, 0.5),
-    &[0.0],
-);
+pub const SOFTSIGN: Function =
+    with_seams(announced(smooth("softsign", |x| x / (1.0 + x.abs()), |x| (1.0 + x.abs()).powi(-2)), 0.0, 0.5), &[0.0]);

@@ -37,7 +37,7 @@ pub struct PairExpectation {
 /// E f(u) g(v) = int int f(sqrt(q1) x) g(sqrt(q2) y) e^(-(y - c x)^2 / 2 s^2) e^(-x^2/2) dx dy / (2 pi s)        s = sqrt(1 - c^2)
 /// ```
 ///
-/// For s > 1/4 on a grid of panels in x and y that ends at the seams of both and resolves f, g and the kernel: f and g are evaluated
+/// For s > 0.12 on a grid of panels in x and y that ends at the seams of both and resolves f, g and the kernel: f and g are evaluated
 /// on its axes only. For stronger correlations adaptively in x, with `y = c x + s z` and, inside, the trapezoidal rule in z, which
 /// is accurate to rounding wherever g has no seam within nine s and is smooth over s, or panels where it is not. At c = ±1 the inner
 /// expectation is `g(±sqrt(q2) x)`.
@@ -222,7 +222,7 @@ impl<const N: usize> Side<'_, N> {
 }
 
 /// Above this sqrt(1 - c^2) the grid is cheaper than the nested integral.
-const GRID_SINE: f64 = 0.25;
+const GRID_SINE: f64 = 0.12;
 
 fn expectation<const N: usize>(
     f: &Side<'_, N>,
@@ -253,8 +253,8 @@ struct Grid<const N: usize> {
     values: Vec<[[f64; N]; NODES]>,
 }
 
-/// Widest panel in units of s: there the Gauss rule on the kernel is accurate to 1e-12, the Kronrod rule to rounding.
-const PANEL_WIDTH: f64 = 2.8;
+/// Widest panel in units of s: there the Gauss rule on the kernel is accurate to 1e-11, the Kronrod rule to rounding.
+const PANEL_WIDTH: f64 = 3.2;
 
 impl<const N: usize> Grid<N> {
     fn new(side: &Side<'_, N>, panels: &[[f64; 2]], s: f64) -> Self {
@@ -297,9 +297,6 @@ impl<const N: usize> Grid<N> {
 /// Kernel evaluations of a pair after which it is given up: a quarter of a second.
 const MAX_KERNEL: f64 = 5e7;
 
-/// Standard deviations of the kernel beyond which it is left out.
-const KERNEL_REACH: f64 = 9.0;
-
 fn on_grid<const N: usize>(
     f: &Side<'_, N>,
     g: &Side<'_, N>,
@@ -312,6 +309,8 @@ fn on_grid<const N: usize>(
     let mut rows = Grid::new(f, &first.panels, s);
     let mut columns = Grid::new(g, &second.panels, s);
     let allowed = scale.map(|scale| TOLERANCE * scale);
+    // Beyond this circle in (x, z) the density is below what the cut-offs of the two sides leave out.
+    let radius = first.cutoff.max(second.cutoff);
     let mut spent = 0.0;
     loop {
         spent += (rows.panels.len() * columns.panels.len() * NODES * NODES) as f64;
@@ -325,15 +324,16 @@ fn on_grid<const N: usize>(
         let per_s = INV_SQRT_2PI / s;
         for p in 0..rows.panels.len() {
             let mut integrand = [[0.0; N]; NODES];
-            for k in 0..NODES {
+            for (k, integrand) in integrand.iter_mut().enumerate() {
                 let x = rows.nodes[p][k];
                 let centre = c * x;
                 let weight = density(x) * per_s;
                 let here = rows.values[p][k].map(|f| f * weight);
                 let spread = here.map(|f| f * rows.weights[p][k]);
                 let mut inner = [0.0; N];
+                let reach = s * (radius * radius - x * x).max(1.0).sqrt();
                 for (r, [left, right]) in columns.panels.iter().enumerate() {
-                    if left - centre > KERNEL_REACH * s || centre - right > KERNEL_REACH * s {
+                    if left - centre > reach || centre - right > reach {
                         continue;
                     }
                     let (nodes, weights, values) = (&columns.nodes[r], &columns.weights[r], &columns.values[r]);
@@ -348,7 +348,7 @@ fn on_grid<const N: usize>(
                         }
                     }
                 }
-                integrand[k] = std::array::from_fn(|i| here[i] * inner[i]);
+                *integrand = std::array::from_fn(|i| here[i] * inner[i]);
             }
             let part = panel_integral(&integrand, rows.panels[p][1] - rows.panels[p][0]);
             for i in 0..N {
@@ -358,13 +358,11 @@ fn on_grid<const N: usize>(
             row_errors.push(part.error);
         }
         let mut column_errors = Vec::with_capacity(columns.panels.len());
-        for r in 0..columns.panels.len() {
+        for ((sums, values), [left, right]) in sums.iter().zip(&columns.values).zip(&columns.panels) {
             let integrand: [[f64; N]; NODES] =
-                std::array::from_fn(|j| std::array::from_fn(|i| sums[r][j][i] * columns.values[r][j][i]));
-            let part = panel_integral(&integrand, columns.panels[r][1] - columns.panels[r][0]);
-            for i in 0..N {
-                error[i] += part.error[i];
-            }
+                std::array::from_fn(|j| std::array::from_fn(|i| sums[j][i] * values[j][i]));
+            let part = panel_integral(&integrand, right - left);
+            error = std::array::from_fn(|i| error[i] + part.error[i]);
             column_errors.push(part.error);
         }
         let panels = rows.panels.len() + columns.panels.len();

@@ -208,7 +208,9 @@ impl Interval {
     pub fn sech_squared(self) -> Self {
         let small = Self::point(1.0) / Self::point(self.abs().low).cosh().square();
         let large = Self::point(1.0) / Self::point(self.abs().high).cosh().square();
-        Self::new(large.low.max(0.0), small.high.min(1.0))
+        // Below 4 e^(-2 |u|), which goes on where the hyperbolic cosine overflows.
+        let tail = Self::point(4.0) * Self::point(-2.0 * self.abs().low).exp();
+        Self::new(large.low.max(0.0), small.high.min(1.0).min(tail.high))
     }
 
     /// `1 / (1 + e^-u)`.

@@ -231,6 +231,9 @@ fn enclosures_contain_the_bounds() {
         assert!(enclosure.high - enclosure.low <= 1.1e-9 * sup, "{text}: {enclosure:?}");
         assert!(enclosure.within >= 1e3, "{text}: {enclosure:?}");
     }
+    for text in ["x^2", "exp(x)", "sqrt(abs(x))"] {
+        assert_eq!(derivative_enclosure(&expression(text), 1e-6).high, f64::INFINITY, "{text}");
+    }
     // PyTorch's slope at 0 is 2 here, which neither side has.
     let twice = expression("clamp(x,-1,0)+clamp(x,0,1)");
     assert_eq!((twice.derivative(0.0), twice.derivative_bounds().sup_abs), (2.0, 1.0));

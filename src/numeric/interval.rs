@@ -160,7 +160,7 @@ impl Interval {
     /// Cosine of `self`, which the library computes as `function` of `original`: extrema at the multiples of pi.
     fn cos_of_moved(self, function: impl Fn(f64) -> f64, original: Self) -> Self {
         // Beyond 1e8 the reduction below loses the extrema.
-        if !(self.high - self.low < TAU) || self.abs().high > 1e8 {
+        if self.high - self.low >= TAU || self.abs().high > 1e8 {
             return Self::new(-1.0, 1.0);
         }
         let (a, b) = (function(original.low), function(original.high));

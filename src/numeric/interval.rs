@@ -160,7 +160,7 @@ impl Interval {
     /// Cosine of `self`, which the library computes as `function` of `original`: extrema at the multiples of pi.
     fn cos_of_moved(self, function: impl Fn(f64) -> f64, original: Self) -> Self {
         // Beyond 1e8 the reduction below loses the extrema.
-        if !(self.high - self.low < TAU) || self.abs().high > 1e8 {
+        if self.high - self.low >= TAU || self.abs().high > 1e8 {
             return Self::new(-1.0, 1.0);
         }
         let (a, b) = (function(original.low), function(original.high));
@@ -208,7 +208,9 @@ impl Interval {
     pub fn sech_squared(self) -> Self {
         let small = Self::point(1.0) / Self::point(self.abs().low).cosh().square();
         let large = Self::point(1.0) / Self::point(self.abs().high).cosh().square();
-        Self::new(large.low.max(0.0), small.high.min(1.0))
+        // Below 4 e^(-2 |u|), which goes on where the hyperbolic cosine overflows.
+        let tail = Self::point(4.0) * Self::point(-2.0 * self.abs().low).exp();
+        Self::new(large.low.max(0.0), small.high.min(1.0).min(tail.high))
     }
 
     /// `1 / (1 + e^-u)`.

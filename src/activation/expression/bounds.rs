@@ -141,6 +141,10 @@ impl Scan<'_> {
                 && value >= scanned - 0.05 * scanned.abs()
             {
                 places.push((self.points[k], value));
+                // Level ground, or a limit reached to rounding.
+                if value == values[before] && value == values[after] {
+                    continue;
+                }
                 let inside = self.polish(&f, &slope, self.points[before], self.points[k], self.points[after]);
                 places.extend(inside.map(|x| (x, finite(f(x)))));
             }
@@ -156,7 +160,7 @@ impl Scan<'_> {
         }
         // A limit is approached without a return: some place on either side must be lower.
         let returns = |x: f64, side: f64| [1e-3, 0.03, 1.0, 30.0, 1e3].iter().any(|step| !same(f(x + side * step)));
-        let beside = |x: f64| self.seams.iter().any(|seam| x != *seam && (x - seam).abs() <= 2.0 * step_aside(*seam));
+        let beside = |x: f64| self.seams.iter().any(|seam| x != *seam && (x - seam).abs() <= 1e-9 * (1.0 + seam.abs()));
         let mut at: Vec<f64> = places
             .into_iter()
             .filter(|(x, value)| same(*value) && !beside(*x) && returns(*x, -1.0) && returns(*x, 1.0))
@@ -204,7 +208,7 @@ impl Scan<'_> {
     fn grows(&self, f: &impl Fn(f64) -> f64) -> bool {
         let far = |side: f64| {
             let at = [FARTHEST, 1e100, 1e300].map(|x| f(side * x));
-            at.iter().any(|value| *value == f64::INFINITY) || at[0] > 0.0 && at[1] > 1.5 * at[0] && at[2] > 1.5 * at[1]
+            at.contains(&f64::INFINITY) || at[0] > 0.0 && at[1] > 1.5 * at[0] && at[2] > 1.5 * at[1]
         };
         let towards = |seam: f64| {
             let aside = step_aside(seam);

@@ -20,9 +20,11 @@ pub struct Enclosure {
 /// Cells that are bounded at most.
 const LARGEST_COUNT: usize = 40_000;
 
-/// Cells beyond it that have no bound are split this often before they are given up.
+/// Cells beyond it are split at most [`TAIL_SPLITS`] times before they are given up.
 const TAIL: f64 = 1e3;
-const TAIL_SPLITS: u32 = 6;
+
+/// Each octave of a tail into 16 parts: intervals that are not tight then will not become so, and there are 2,000 octaves.
+const TAIL_SPLITS: u32 = 4;
 
 /// A cell of the line and what |phi'| is there.
 struct Cell {
@@ -88,28 +90,36 @@ pub fn derivative_enclosure(phi: &Expression, tolerance: f64) -> Enclosure {
     ends.sort_by(f64::total_cmp);
     ends.dedup();
 
-    let mut low = 0f64;
+    // Proved on the whole line, and for |x| <= TAIL.
+    let (mut low, mut low_inside) = (0f64, 0f64);
     let mut cells = BinaryHeap::new();
-    let mut given_up: Vec<Interval> = Vec::new();
+    let mut within = f64::INFINITY;
     let mut count = 0;
     let mut bound = |x: Interval, splits: u32, cells: &mut BinaryHeap<Cell>| {
         count += 1;
         let (slope, proved) = slopes(program, x);
         low = low.max(proved);
+        if x.abs().high <= TAIL {
+            low_inside = low_inside.max(proved);
+        }
         cells.push(Cell { x, slope, splits });
-        (low, count)
+        (low, low_inside, count)
     };
-    let mut state = (0.0, 0);
+    let mut state = (0.0, 0.0, 0);
     for pair in ends.windows(2) {
         state = bound(Interval::new(pair[0], pair[1]), 0, &mut cells);
     }
     while let Some(cell) = cells.pop() {
+        if cell.x.abs().low >= within {
+            continue;
+        }
         let top = cell.slope.high;
-        let done = top <= state.0 + tolerance * state.0 || state.1 >= LARGEST_COUNT;
+        let done = top <= state.0 + tolerance * state.0 || state.2 >= LARGEST_COUNT;
         let middle = split(cell.x);
         let tail = cell.x.low >= TAIL || cell.x.high <= -TAIL;
-        if top.is_infinite() && (done || middle.is_none() || tail && cell.splits >= TAIL_SPLITS) {
-            given_up.push(cell.x);
+        let hopeless = tail && (cell.splits >= TAIL_SPLITS || middle.is_none());
+        if !done && hopeless || top.is_infinite() && (done || middle.is_none()) {
+            within = within.min(cell.x.abs().low);
             continue;
         }
         match middle {
@@ -124,14 +134,14 @@ pub fn derivative_enclosure(phi: &Expression, tolerance: f64) -> Enclosure {
             }
         }
     }
-    let within = given_up.iter().map(|x| x.abs().low).fold(f64::INFINITY, f64::min);
-    if within < TAIL {
+    // A slope that leaves the doubles has no bound worth stating.
+    if within < TAIL || state.0 > 1e300 {
         return Enclosure { low: state.0, high: f64::INFINITY, within: f64::INFINITY };
     }
     // Of what is left, only that inside the radius counts.
     let inside = cells.into_iter().filter(|cell| cell.x.abs().low < within || within.is_infinite());
     let high = inside.map(|cell| cell.slope.high).fold(0.0, f64::max);
-    let low = if within.is_infinite() { state.0 } else { state.0.min(high) };
+    let low = if within.is_infinite() { state.0 } else { state.1 };
     Enclosure { low, high, within }
 }
 

@@ -128,7 +128,8 @@ fn centre(program: &Program, seams: &[f64], bounds: &DerivativeBounds) -> f64 {
         Attained::At(places) => places.as_slice(),
         _ => &[],
     });
-    points.extend(extrema.chain(seams).filter(|x| x.abs() <= 40.0));
+    let beside = seams.iter().flat_map(|x| [x - seams::step_aside(*x), x + seams::step_aside(*x)]);
+    points.extend(extrema.copied().chain(beside).filter(|x| x.abs() <= 40.0));
     points.sort_by(f64::total_cmp);
     let slopes: Vec<f64> = points.iter().map(|x| program.jet::<1>(*x).d1).collect();
     let (mut moment, mut total) = (0.0, 0.0);

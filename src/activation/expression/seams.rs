@@ -81,5 +81,12 @@ fn bisect(sign: impl Fn(f64) -> Option<Ordering>, mut low: f64, mut high: f64, f
         if sign(middle) == first { low = middle } else { high = middle }
     }
     // Zero itself, if one of the two doubles is it.
-    if first == Some(Ordering::Equal) { low } else { high }
+    let place = if first == Some(Ordering::Equal) { low } else { high };
+    // Rounding makes x + 3 equal 6 a little before 3: of the doubles that do, the shortest one was meant.
+    let shortest = format!("{place:.14e}").parse().unwrap_or(place);
+    if sign(shortest) == Some(Ordering::Equal) && (shortest - place).abs() <= 1e-15 * place.abs() {
+        shortest
+    } else {
+        place
+    }
 }

@@ -211,7 +211,8 @@ impl<T: Scalar> Jet<T> {
 
     #[inline]
     pub(super) fn softplus<const N: usize>(self) -> Self {
-        self.chain::<N>(self.v.softplus(), || self.v.logistic_and_slope().0, || self.v.logistic_and_slope().1)
+        let [f, slope, curvature] = self.v.softplus_and_slopes();
+        self.chain::<N>(f, || slope, || curvature)
     }
 
     #[inline]

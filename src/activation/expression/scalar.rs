@@ -31,8 +31,8 @@ pub(super) trait Scalar:
     fn tanh_and_slope(self) -> (Self, Self);
     /// `1 / (1 + e^-u)` and its derivative.
     fn logistic_and_slope(self) -> (Self, Self);
-    /// `ln(1 + e^u)`.
-    fn softplus(self) -> Self;
+    /// `ln(1 + e^u)` and its first and second derivative.
+    fn softplus_and_slopes(self) -> [Self; 3];
     fn erf(self) -> Self;
     fn erfc(self) -> Self;
     /// `e^(-u^2)`.
@@ -140,9 +140,14 @@ impl Scalar for f64 {
         super::super::Sigmoid.value_and_derivative(self)
     }
 
+    /// One exponential for all.
     #[inline]
-    fn softplus(self) -> Self {
-        self.max(0.0) + (-self.abs()).exp().ln_1p()
+    fn softplus_and_slopes(self) -> [Self; 3] {
+        let t = (-self.abs()).exp();
+        let larger = 1.0 / (1.0 + t);
+        let smaller = t * larger;
+        let (ramp, slope) = if self > 0.0 { (self, larger) } else { (0.0, smaller) };
+        [ramp + t.ln_1p(), slope, smaller * larger]
     }
 
     #[inline]
@@ -263,8 +268,9 @@ impl Scalar for Extended {
         (self.logistic(), self.logistic() * (-self).logistic())
     }
 
-    fn softplus(self) -> Self {
-        self.softplus()
+    fn softplus_and_slopes(self) -> [Self; 3] {
+        let (slope, curvature) = self.logistic_and_slope();
+        [self.softplus(), slope, curvature]
     }
 
     fn erf(self) -> Self {
@@ -374,8 +380,9 @@ impl Scalar for Interval {
         (self.logistic(), self.logistic_slope())
     }
 
-    fn softplus(self) -> Self {
-        self.softplus()
+    fn softplus_and_slopes(self) -> [Self; 3] {
+        let (slope, curvature) = self.logistic_and_slope();
+        [self.softplus(), slope, curvature]
     }
 
     fn erf(self) -> Self {

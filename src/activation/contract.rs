@@ -427,7 +427,7 @@ fn compositions_are_read_and_named() {
     let inner = LeakyRelu::new(0.1);
     assert_eq!(phi.value(2.0), -2.0 * inner.value(-5.0) + 4.0);
     assert!((phi.derivative(2.0) - 6.0 * 0.1).abs() < 1e-15);
-    assert_eq!(phi.formula(), "-2*(max((-3*x + 1), 0) + 0.1 min((-3*x + 1), 0)) + 4");
+    assert_eq!(phi.formula(), "-2*(max((-3*x + 1), 0) + 0.1*min((-3*x + 1), 0)) + 4");
 }
 
 #[test]

@@ -325,7 +325,8 @@ mod tests {
         for entry in ACTIVATIONS {
             let phi = crate::activation::by_name(entry.name).expect("registered");
             let table = assert_table(&*phi, MomentTable::RANGE);
-            assert_eq!(table.panels().1, 0, "{}", entry.name);
+            // What underflows on a part of a panel is not interpolated: the dead zone of softshrink.
+            assert!(table.panels().1 == 0 || entry.name == "softshrink", "{}", entry.name);
         }
     }
 

@@ -33,10 +33,10 @@ use crate::names::Call;
 /// ```
 pub fn by_name(given: &str) -> Result<Arc<dyn Activation>, ActivationError> {
     let text = given.trim();
-    if let Some((prefix, formula)) = text.split_once(':')
+    if let Some((prefix, _)) = text.split_once(':')
         && prefix.trim().eq_ignore_ascii_case("expr")
     {
-        return Ok(Arc::new(Expression::parse(formula)?));
+        return Ok(Arc::new(Expression::parse(text)?));
     }
     // What has no x and no operator is a name with parameters, even if hyphenated.
     let simple = Call::parse(text);

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::{Activation, DerivativeBounds, ExpectationError, GaussianMoments};
-use crate::numeric::{gauss_legendre, normal_density, normal_tail_moments};
+use crate::numeric::{gauss_legendre, normal_density, normal_tail_moments, upper_tail_moments};
 
 /// A continuous activation that is a polynomial of degree at most two between its knots: all its Gaussian expectations are exact.
 ///
@@ -97,10 +97,15 @@ impl Activation for PiecewisePolynomial {
             let (square, both) = (slope * slope, phi * slope);
             [phi, phi * phi, slope, square, square * square, both * both, u * slope, u * both]
         };
-        let [phi, phi2, dphi, dphi2, dphi4, phi2_dphi2, stein, slope] = self.expectations(0.0, q.sqrt(), products);
+        let [phi, phi2, dphi, dphi2, dphi4, phi2_dphi2, stein, slope] =
+            self.expectations(0.0, q.sqrt(), Weight::NORMAL, products);
         if [phi2, dphi2, dphi4].iter().any(|m| *m < SMALLEST) {
-            // A dead zone far wider than the spread: the quadrature knows the logarithms.
-            return super::gaussian::moments_by_quadrature(self, q);
+            let dead = !self.knots.contains(&0.0) && self.value(0.0) == 0.0 && self.derivative(0.0) == 0.0;
+            return if dead {
+                Ok(self.beyond_the_dead_zone(q, products))
+            } else {
+                super::gaussian::moments_by_quadrature(self, q)
+            };
         }
         // An odd activation leaves rounding.
         let odd = stein.abs() <= 1e-14 * (q * dphi2).sqrt();
@@ -121,7 +126,7 @@ impl Activation for PiecewisePolynomial {
     }
 
     fn smoothed(&self, mean: f64, spread: f64) -> Option<[f64; 3]> {
-        Some(self.expectations(mean, spread, |phi, slope, _| [phi, slope, phi * slope]))
+        Some(self.expectations(mean, spread, Weight::NORMAL, |phi, slope, _| [phi, slope, phi * slope]))
     }
 
     fn as_dyn(&self) -> &dyn Activation {
@@ -131,6 +136,27 @@ impl Activation for PiecewisePolynomial {
 
 /// Below this, expectations may have lost digits to underflow.
 const SMALLEST: f64 = 1e-290;
+
+/// The normal density, or the multiple of it that is 1/sqrt(2 pi) at `unit`, where the density itself underflows.
+#[derive(Debug, Clone, Copy)]
+struct Weight {
+    unit: f64,
+}
+
+impl Weight {
+    const NORMAL: Self = Self { unit: 0.0 };
+
+    fn density(self, x: f64) -> f64 {
+        if self.unit == 0.0 {
+            return normal_density(x);
+        }
+        (-0.5 * (x - self.unit) * (x + self.unit)).exp() * normal_density(0.0)
+    }
+
+    fn tail_moments(self, t: f64) -> [f64; DEGREES] {
+        if self.unit == 0.0 { normal_tail_moments(t) } else { upper_tail_moments(t, self.density(t)) }
+    }
+}
 
 /// Coefficients in increasing powers of the distance from a knot: (phi phi')^2 has degree six.
 #[derive(Debug, Clone, Copy)]
@@ -189,11 +215,42 @@ fn rule() -> &'static [(f64, f64)] {
 }
 
 impl PiecewisePolynomial {
+    /// The moments where phi vanishes around 0 on an interval far wider than sqrt(q): all weight is in tails that underflow, and only their
+    /// logarithms are known.
+    fn beyond_the_dead_zone(
+        &self,
+        q: f64,
+        products: impl Fn(Polynomial, Polynomial, Polynomial) -> [Polynomial; 8],
+    ) -> GaussianMoments {
+        let sigma = q.sqrt();
+        let nearest = self.knots.iter().fold(f64::INFINITY, |nearest, knot| nearest.min(knot.abs()));
+        let unit = nearest / sigma;
+        let [_, phi2, dphi, dphi2, dphi4, phi2_dphi2, _, slope] =
+            self.expectations(0.0, sigma, Weight { unit }, products);
+        let ln = |scaled: f64| scaled.ln() - 0.5 * unit * unit;
+        GaussianMoments {
+            q,
+            phi2: ln(phi2).exp(),
+            dphi: ln(dphi.abs()).exp().copysign(dphi),
+            dphi2: ln(dphi2).exp(),
+            dphi4: ln(dphi4).exp(),
+            phi2_dphi2: ln(phi2_dphi2).exp(),
+            ddphi: Some(0.0),
+            phi2_slope: Some(ln(slope).exp() / q),
+            ln_phi2: ln(phi2),
+            ln_dphi2: ln(dphi2),
+            ln_dphi4: ln(dphi4),
+            error: 1e-13,
+            ..GaussianMoments::ZERO
+        }
+    }
+
     /// Expectations over N(mean, spread^2) of `functionals(phi, phi', u)`.
     fn expectations<const N: usize>(
         &self,
         mean: f64,
         spread: f64,
+        weight: Weight,
         functionals: impl Fn(Polynomial, Polynomial, Polynomial) -> [Polynomial; N],
     ) -> [f64; N] {
         let mut sums = [0.0; N];
@@ -212,12 +269,12 @@ impl PiecewisePolynomial {
                 )
             };
             let upper = |knot: f64| {
-                let moments = normal_tail_moments((knot - mean) / spread);
+                let moments = weight.tail_moments((knot - mean) / spread);
                 about(knot).map(|p| p.expectation(spread, &moments))
             };
             // Mirrored: the distance from the knot is negative.
             let lower = |knot: f64| {
-                let moments = normal_tail_moments((mean - knot) / spread);
+                let moments = weight.tail_moments((mean - knot) / spread);
                 about(knot).map(|p| p.expectation(-spread, &moments))
             };
             let low = k.checked_sub(1).map(|below| self.knots[below]);
@@ -234,8 +291,8 @@ impl PiecewisePolynomial {
             if b - a <= NARROW && (b - a) * nearest <= STEEPEST {
                 let polynomials = about(low);
                 let mut values = [0.0; N];
-                for (t, weight) in rule() {
-                    let density = weight * (b - a) * normal_density(a + (b - a) * t);
+                for (t, share) in rule() {
+                    let density = share * (b - a) * weight.density(a + (b - a) * t);
                     for (value, p) in values.iter_mut().zip(&polynomials) {
                         *value += density * p.at((high - low) * t);
                     }

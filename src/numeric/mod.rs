@@ -17,7 +17,7 @@ pub use gauss_legendre::gauss_legendre;
 pub use interval::Interval;
 pub use kronecker::Kronecker;
 pub use maximize::{Maximum, maximize};
-pub use normal::{exp_minus_square, mills_ratio, normal_cdf, normal_density, normal_tail_moments};
+pub use normal::{exp_minus_square, mills_ratio, normal_cdf, normal_density, normal_tail_moments, upper_tail_moments};
 pub use quadrature::{
     Adapted, Integral, NODES, Tolerance, adapt, integrate, panel_integral, panel_nodes, panel_weights,
 };

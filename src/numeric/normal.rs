@@ -79,6 +79,13 @@ pub fn normal_tail_moments<const N: usize>(t: f64) -> [f64; N] {
         }
         return moments;
     }
+    upper_tail_moments(t, normal_density(t))
+}
+
+/// As [`normal_tail_moments`] for t >= 1/2, for a multiple of the density that is `density` at t: tails that underflow themselves have
+/// moments of order 1 under a density of order 1.
+pub fn upper_tail_moments<const N: usize>(t: f64, density: f64) -> [f64; N] {
+    let mut moments = [0.0; N];
     let mut ratios = [0.0; N];
     let mut ratio = tail_ratio(N, t);
     for k in (0..N).rev() {
@@ -86,7 +93,7 @@ pub fn normal_tail_moments<const N: usize>(t: f64) -> [f64; N] {
         ratios[k] = if k == 0 { 1.0 / (t + ratio) } else { k as f64 / (t + ratio) };
         ratio = ratios[k];
     }
-    let mut moment = normal_density(t);
+    let mut moment = density;
     for (moment_k, ratio) in moments.iter_mut().zip(ratios) {
         moment *= ratio;
         *moment_k = moment;

@@ -104,9 +104,9 @@ pub fn adapt<const N: usize>(
         let mut total = Integral::ZERO;
         panels.iter().for_each(|panel| total.add(&panel.integral));
         let allowed: [f64; N] = std::array::from_fn(|i| tolerance.relative * total.absolute[i].max(tolerance.scale[i]));
-        // What is not finite, or zero, cannot be improved.
+        // What is not finite, zero or about to underflow cannot be improved.
         let open: [bool; N] = std::array::from_fn(|i| {
-            total.error[i].is_finite() && allowed[i].is_finite() && total.error[i] > allowed[i]
+            total.error[i].is_finite() && allowed[i].is_normal() && total.error[i] > allowed[i]
         });
         let excess = |panel: &Panel<N>| {
             if panel.improvable() {

@@ -37,15 +37,15 @@ pub struct PairExpectation {
 /// E f(u) g(v) = int int f(sqrt(q1) x) g(sqrt(q2) y) e^(-(y - c x)^2 / 2 s^2) e^(-x^2/2) dx dy / (2 pi s)        s = sqrt(1 - c^2)
 /// ```
 ///
-/// For s > 0.12 on a grid of panels in x and y that ends at the seams of both and resolves f, g and the kernel: f and g are evaluated
+/// For s above 0.25 (0.12 if there are seams) on a grid of panels in x and y that ends at the seams of both and resolves f, g and the kernel: f and g are evaluated
 /// on its axes only. For stronger correlations adaptively in x, with `y = c x + s z` and, inside, the trapezoidal rule in z, which
 /// is accurate to rounding wherever g has no seam within nine s and is smooth over s, or panels where it is not. At c = ±1 the inner
 /// expectation is `g(±sqrt(q2) x)`.
 ///
 /// # Domain and accuracy
 ///
-/// Variances in [0, 1e6], any c, up to c = ±1 and 1 - 1e-15; error at most 1e-12 of sqrt(E f(u)^2 E g(v)^2), estimated in
-/// [`PairExpectation::error`]. A fraction of a millisecond at variances of 1 (see `benches/gaussian.rs`); many pairs are better
+/// Variances in [0, 1e6], any c, up to c = ±1 and 1 - 1e-15; error at most 1e-12 of sqrt(E f(u)^2 E g(v)^2) where that
+/// is above 1e-270, estimated in [`PairExpectation::error`]. A fraction of a millisecond at variances of 1 (see `benches/gaussian.rs`); many pairs are better
 /// served by a [`super::super::HermiteSeries`].
 ///
 /// # Errors
@@ -151,7 +151,10 @@ struct Found<const N: usize> {
 
 impl<const N: usize> Found<N> {
     fn relative_error(&self) -> f64 {
-        let one = |i: usize| if self.error[i] == 0.0 { 0.0 } else { self.error[i] / self.scale[i] };
+        let one = |i: usize| match self.scale[i] {
+            scale if scale < UNDERFLOW => 0.0,
+            scale => self.error[i] / scale,
+        };
         (0..N).map(one).fold(0.0, f64::max)
     }
 
@@ -163,6 +166,9 @@ impl<const N: usize> Found<N> {
         if error <= super::PROMISED { Ok(self) } else { Err(Failure::Inaccurate { error }) }
     }
 }
+
+/// Expectations of this size are next to underflow, and lose their digits with it.
+const UNDERFLOW: f64 = 1e-270;
 
 /// A side with the range and the panels on which its functions live.
 struct Prepared<const N: usize> {
@@ -221,8 +227,8 @@ impl<const N: usize> Side<'_, N> {
     }
 }
 
-/// Above this sqrt(1 - c^2) the grid is cheaper than the nested integral.
-const GRID_SINE: f64 = 0.12;
+/// Above this sqrt(1 - c^2) the grid is cheaper than the nested integral, for smooth functions and for those with seams.
+const GRID_SINE: [f64; 2] = [0.25, 0.12];
 
 fn expectation<const N: usize>(
     f: &Side<'_, N>,
@@ -239,7 +245,8 @@ fn expectation<const N: usize>(
         let error = std::array::from_fn(|i| a.error[i] * b.value[i].abs() + b.error[i] * a.value[i].abs());
         return Ok(Found { value, error, scale });
     }
-    if s > GRID_SINE && smoothed.is_none() {
+    let seams = !g.landmarks.seams.is_empty();
+    if s > GRID_SINE[usize::from(seams)] && smoothed.is_none() {
         return on_grid(f, g, first, second, scale, c, s);
     }
     Ok(nested(f, g, &first, &second, scale, (c, s), smoothed))

@@ -52,6 +52,12 @@ pub(super) enum Failure {
 /// Where the integrand is below its largest value by this factor's logarithm, it is left out.
 const LN_NEGLIGIBLE: f64 = 80.0;
 
+/// Doubles end at e^-745 and e^709; an integral with this much height is beyond.
+const LN_RANGE: f64 = 800.0;
+
+/// A phi or phi' below this is zero: it is about to underflow.
+const SMALLEST: f64 = 1e-300;
+
 /// The integrand is looked for at these standard deviations: 12 * 2^(k/4).
 const OUTWARD: std::ops::RangeInclusive<i32> = -40..=40;
 
@@ -79,7 +85,9 @@ pub(super) fn tail_expectation(
         let (mut ln, mut sign) = (0.0, 1.0);
         for (factor, power) in [(value, monomial.value), (slope, monomial.slope), (z / sigma, monomial.stein)] {
             if power > 0 {
-                ln += f64::from(power) * factor.abs().ln();
+                // Subnormal numbers have no digits left to integrate.
+                let magnitude = if factor.abs() < SMALLEST { 0.0 } else { factor.abs() };
+                ln += f64::from(power) * magnitude.ln();
                 sign *= if power % 2 == 1 { factor.signum() } else { 1.0 };
             }
         }
@@ -136,6 +144,10 @@ pub(super) fn tail_expectation(
         let exponent = ln - reference - 0.5 * (z - peak) * (z + peak);
         [if exponent == f64::NEG_INFINITY { 0.0 } else { sign * exponent.exp() }]
     };
+    // Of what leaves the range of doubles only the logarithm is needed.
+    let ln_highest = highest.abs();
+    let relative = TOLERANCE * if ln_highest > LN_RANGE { ln_highest.min(1e9) } else { 1.0 };
+    let tolerance = Tolerance { relative, scale: [0.0], max_panels: 1 << 12 };
     // Runs of candidates between which the integrand counts; a run ends one candidate beyond.
     let counts = |k: usize| heights[k] > highest - LN_NEGLIGIBLE;
     let (mut value, mut error, mut absolute) = (0.0, 0.0, 0.0);
@@ -148,7 +160,7 @@ pub(super) fn tail_expectation(
         if joined {
             run.push(candidates[k + 1]);
         } else if !run.is_empty() {
-            let part = adapt(scaled, &run, Tolerance::relative(TOLERANCE)).integral;
+            let part = adapt(scaled, &run, tolerance).integral;
             value += part.value[0];
             error += part.error[0];
             absolute += part.absolute[0];

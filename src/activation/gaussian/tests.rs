@@ -343,3 +343,23 @@ fn kinked_pairs_meet_multiprecision() {
         assert!((got.dphi - slope).abs() < 1e-12 * slope, "{} {c}: {}", phi.name(), got.dphi);
     }
 }
+
+/// Deep in saturation phi' underflows on a part of the range, or on all of it: what can be given is, and nothing fails. In the tail
+/// phi' = 4 e^-2x, so that `E phi'^2 = 16 e^(8 q - 4 shift)` while the saddle at -4 q keeps clear of the transition.
+#[test]
+fn saturation_down_to_underflow() {
+    for k in 0..400 {
+        for side in [-1.0, 1.0] {
+            let shift = side * 0.5 * 1.04f64.powi(k);
+            let shifted = super::super::Shifted::new(&Tanh, shift);
+            let m = moments(&shifted, 1.0);
+            let pair = pair_moments_by_quadrature(&shifted, GaussianPair { q1: 1.0, q2: 1.0, covariance: 1.0 });
+            let pair = pair.expect("exists");
+            assert!((pair.phi - m.phi2).abs() < 1e-12 * m.phi2);
+            if (50.0..300.0).contains(&shift.abs()) {
+                let exact = 16f64.ln() + 8.0 - 4.0 * shift.abs();
+                assert!((m.ln_dphi2 - exact).abs() < 1e-12 * exact.abs(), "{shift}: {} not {exact}", m.ln_dphi2);
+            }
+        }
+    }
+}

@@ -29,7 +29,8 @@ const SMALLEST: f64 = 1e-270;
 ///
 /// q in [0, 1e6]; error at most 1e-12 of the expectation of |f|, estimated in [`GaussianMoments::error`] (what is zero within its
 /// error, as the mean of an odd activation, is exactly zero). The logarithms are as accurate as the expectations, and to 4 ulp where those
-/// leave the range of doubles. Some 10 to 30 microseconds for a smooth activation at q = 1; sin(50 x) at q = 1e4, with its twenty
+/// leave the range of doubles. A phi or phi' below 1e-300 counts as zero. Some 10 to 30
+/// microseconds for a smooth activation at q = 1; sin(50 x) at q = 1e4, with its twenty
 /// thousand periods, takes tens of milliseconds.
 ///
 /// A feature that no seam and no transition announces and that falls between the nodes (a spike narrower than about a hundredth

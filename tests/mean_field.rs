@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gradspectra::activation::{Activation, by_name};
-use gradspectra::mean_field::{EdgeOfChaos, Scales, Stability, VarianceMap, phase_point};
+use gradspectra::mean_field::{CorrelationMap, EdgeOfChaos, Scales, Stability, VarianceMap, phase_point};
 
 struct Reference {
     name: String,
@@ -65,10 +65,13 @@ fn fixed_points_and_depth_scales_agree_to_1e_11() {
             "xi_c" => point.xi_c,
             _ => continue,
         };
-        // c* and chi_c* of the reference come from a trapezoidal rule; with 13 digits (for erf, whose closed form gives chi_c* = 0.969551941325222729, it is off by
-        // 2.3e-13; for sigmoid c* is off by 1.2e-13 and chi_c* by 5e-13), which xi_c = -1 / ln chi multiplies by xi_c.
+        // c* and what follows from it come from a trapezoidal rule whose 1e-13 in C(c) is 1e-13 / (1 - chi_c*) in c*: with closed forms (erf,
+        // chi_c* = 0.969551941325222729) it is off by 2.3e-13; near criticality see `near_criticality_no_digits_are_lost`.
+        let chaotic = point.c_star.is_some_and(|c| c < 1.0);
+        let conditioning = 1.0 / (1.0 - point.chi_c_star.unwrap_or(0.0));
         let allowed = match reference.name.as_str() {
-            "xi_c" if point.c_star != Some(1.0) => 1e-12 * reference.value.abs().max(1.0),
+            "c_star" | "chi_c_star" if chaotic => f64::max(1e-11, 2e-13 * conditioning),
+            "xi_c" if chaotic => f64::max(1e-11, 2e-13 * conditioning) * conditioning,
             _ => 1e-11,
         };
         let got = got.unwrap_or(f64::NAN);
@@ -82,7 +85,21 @@ fn fixed_points_and_depth_scales_agree_to_1e_11() {
         compared += 1;
     }
     eprintln!("{compared} references compared");
-    assert!(compared >= 1);
+    assert!(compared >= 65, "only {compared} references were found");
+}
+
+/// In 80-bit arithmetic, by the two-dimensional trapezoidal rule with 4001^2 nodes for E (phi(u) - phi(v))^2 and E phi'(u) phi'(v) and a secant iteration in
+/// 1 - c* (NumPy's longdouble): the reference table has 0.99958498160889, off by 3e-11.
+#[test]
+fn near_criticality_no_digits_are_lost() {
+    let phi = by_name("arctan").expect("registered");
+    let map = VarianceMap::new(&*phi).expect("exists");
+    let point = phase_point(&map, Scales::new(2f64.sqrt(), 0.1f64.sqrt()).expect("valid"), 1.0).expect("has a phase");
+    assert!((point.q_star.expect("bounded") - 0.998_792_520_750_636_9).abs() < 4e-15);
+    assert!((point.chi_c_star.expect("bounded") - 0.999_584_981_582_358_5).abs() < 1e-14);
+    let map = CorrelationMap::new(&*phi, 0.998_792_520_750_636_9).expect("exists");
+    let distance = map.fixed_point(2.0).distance;
+    assert!((distance / 0.001_910_014_856_535_555_6 - 1.0).abs() < 2e-11, "{distance}");
 }
 
 #[test]
@@ -110,7 +127,7 @@ fn the_edge_of_chaos_agrees_to_1e_11() {
                 point.sigma_w.powi(2)
             }
             "half_stable_point" => {
-                let point = edge.half_stable().next().expect("changes its stability");
+                let point = edge.half_stable().first().copied().expect("changes its stability");
                 // A place where a slope is 1 is known to the root-finder's share of the digits of that slope.
                 assert!((point.q_star / reference.number("q_star").expect("a number") - 1.0).abs() < 1e-7);
                 assert!((point.sigma_b.powi(2) / bias - 1.0).abs() < 1e-8, "{}", point.sigma_b.powi(2));
@@ -130,5 +147,5 @@ fn the_edge_of_chaos_agrees_to_1e_11() {
         compared += 1;
     }
     eprintln!("{compared} references compared");
-    assert!(compared >= 1);
+    assert!(compared >= 40, "only {compared} references were found");
 }

@@ -71,7 +71,8 @@ impl EdgeOfChaos {
                 (Some((_, Some(last))), Some(next)) => {
                     let branch = branches.last_mut().expect("the last point is in a branch");
                     if last.repels() != next.repels() {
-                        let repels = |q: f64| point(q).is_some_and(|p| p.repels());
+                        // Not `repels`: what is marginal to rounding lies on either side of the place itself.
+                        let repels = |q: f64| point(q).is_some_and(|p| p.chi_parallel.abs() > 1.0);
                         branch.extend(point(boundary(last.q_star, next.q_star, &repels)));
                     }
                     branch.push(next);
@@ -119,12 +120,18 @@ impl EdgeOfChaos {
     }
 
     /// Where the stability changes: the half-stable points.
-    pub fn half_stable(&self) -> impl Iterator<Item = &EdgePoint> {
-        let changes = |pair: &[EdgePoint]| pair[0].repels() != pair[1].repels();
-        // The point before a change is the one that was put there.
-        self.branches
-            .iter()
-            .flat_map(move |branch| branch.windows(2).filter(move |pair| changes(pair)).map(|pair| &pair[0]))
+    pub fn half_stable(&self) -> Vec<EdgePoint> {
+        let off = |point: &&EdgePoint| (point.chi_parallel.abs() - 1.0).abs();
+        let mut found = Vec::new();
+        for branch in &self.branches {
+            // From the last point that is clearly stable or not to the next: what is marginal lies between.
+            let clear: Vec<usize> = (0..branch.len()).filter(|&k| branch[k].stability != Stability::Marginal).collect();
+            for pair in clear.windows(2).filter(|pair| branch[pair[0]].repels() != branch[pair[1]].repels()) {
+                let between = branch[pair[0]..=pair[1]].iter();
+                found.extend(between.min_by(|a, b| off(a).total_cmp(&off(b))).copied());
+            }
+        }
+        found
     }
 
     /// The shape of the edge in a sentence or two.
@@ -147,12 +154,11 @@ impl EdgeOfChaos {
         let (all, unstable, marginal) = (points().count(), share(Stability::Unstable), share(Stability::Marginal));
         let mut words = match (self.at_origin, self.branches.first().and_then(|branch| branch.first())) {
             (Some(sigma_w), _) => format!("a curve from sigma_w = {sigma_w:.6} at sigma_b = 0"),
-            (None, Some(first)) if first.sigma_b < 1e-5 => {
+            (None, Some(first)) if first.sigma_b < 1e-5 && first.q_star > 1e-6 => {
                 format!("a curve from sigma_w = {:.6} at sigma_b = 0, q* = {:.6}", first.sigma_w, first.q_star)
             }
             (None, _) => "a curve".to_owned(),
         };
-        let halves: Vec<&EdgePoint> = self.half_stable().collect();
         if marginal == all {
             words.push_str(", marginal along its length: the variance neither returns to q* nor leaves it");
         } else if unstable == 0 {
@@ -161,7 +167,7 @@ impl EdgeOfChaos {
             words.push_str(", on an unstable fixed point along its length: no network stays there");
         } else {
             words.push_str("; part of it lies on an unstable fixed point, where no network stays");
-            for half in halves {
+            for half in self.half_stable() {
                 words.push_str(&format!(
                     "; it changes at sigma_b^2 = {:.6}, sigma_w^2 = {:.6}, q* = {:.6}",
                     half.sigma_b * half.sigma_b,

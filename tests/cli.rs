@@ -398,6 +398,77 @@ fn activation_keeps_the_contract() {
 }
 
 #[test]
+fn phase_keeps_the_contract() {
+    let point = json(&["phase", "tanh", "--sigma-w", "1.5811388300841898", "--sigma-b", "0.2236067977499790"]);
+    assert_fields(&point, &["q_star", "chi_1", "c_star", "xi_q", "xi_c", "phase", "sigma_w", "sigma_b", "stable"]);
+    assert_eq!(point["phase"], "chaotic");
+    for (field, expected) in
+        [("q_star", 1.063_958_377_416_81), ("c_star", 0.446_804_232_344_41), ("xi_c", 11.795_597_515_885_1)]
+    {
+        assert!((point[field].as_f64().expect("a number") / expected - 1.0).abs() < 1e-11, "{field}: {point}");
+    }
+    let critical = json(&["phase", "tanh", "--critical", "--sigma-b", "0.2236067977499790"]);
+    assert_eq!((&critical["phase"], &critical["stable"]), (&"critical".into(), &true.into()));
+    assert!((critical["sigma_w"].as_f64().expect("a number").powi(2) - 1.760_954_639_606_739).abs() < 1e-11);
+    // The edge of GELU at these biases is there, but no network stays on it.
+    let unstable = json(&["phase", "gelu", "--critical", "--sigma-b", "0.2236067977499790"]);
+    assert_eq!((&unstable["phase"], &unstable["stable"]), (&"critical".into(), &false.into()));
+    assert!((unstable["sigma_w"].as_f64().expect("a number").powi(2) - 2.302_519_511_692_814).abs() < 1e-10);
+    let unbounded = json(&["phase", "relu", "--sigma-w", "1.5"]);
+    assert_eq!((&unbounded["phase"], &unbounded["q_star"]), (&"unbounded".into(), &serde_json::Value::Null));
+    // sigma_w^2 = 103.0 is where the edge of the sigmoid begins.
+    let sigmoid = json(&["phase", "sigmoid", "--critical"]);
+    assert!((sigmoid["sigma_w"].as_f64().expect("a number").powi(2) - 103.007_553_855_519).abs() < 1e-9);
+}
+
+#[test]
+fn a_phase_grid_is_a_table_and_a_figure() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let arguments =
+        ["phase", "gelu", "--sigma-w", "0.5:2.5:9", "--sigma-b", "0:1:5", "--out", "grid.csv", "--figure", "grid.svg"];
+    let output = gradspectra(&arguments, directory.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let table = std::fs::read_to_string(directory.path().join("grid.csv")).expect("written");
+    assert_eq!(table.lines().count(), 1 + 9 * 5);
+    let header: Vec<&str> = table.lines().next().expect("a header").split(',').collect();
+    for (k, line) in table.lines().skip(1).enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells.len(), header.len(), "{line}");
+        // Each row again, alone.
+        let point = json(&["phase", "gelu", "--sigma-w", cells[0], "--sigma-b", cells[1]]);
+        assert_eq!(point["phase"], cells[2], "row {k}");
+        for (name, cell) in header.iter().zip(&cells).skip(3).take(7) {
+            let alone = point[*name].as_f64();
+            let row = cell.parse::<f64>().ok();
+            let near = alone.zip(row).is_some_and(|(a, b)| (a - b).abs() <= 1e-10 * (1.0 + a.abs()));
+            assert!(near || alone == row, "{name} of {line}: {alone:?}");
+        }
+    }
+    let figure = std::fs::read_to_string(directory.path().join("grid.svg")).expect("written");
+    assert!(figure.starts_with("<svg") && figure.contains("gelu"));
+    let edges = gradspectra(&["phase", "all", "--critical", "--figure", "edges.svg"], directory.path());
+    assert!(edges.status.success() && stdout(&edges).contains("softplus             none"), "{}", stdout(&edges));
+}
+
+#[test]
+fn activations_are_proved_tailored_and_drawn() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mish = json(&["activation", "expr: x*tanh(log(1+exp(x)))"]);
+    let bound = |end: &str| mish["enclosure"][end].as_f64().expect("a number");
+    assert!(bound("low") <= 1.088_498_161_251_728 && 1.088_498_161_251_727 <= bound("high"), "{mish}");
+    assert!((mish["derivative_sup"].as_f64().expect("a number") - 1.088_498_161_251_728).abs() < 1e-13);
+    let arguments = ["activation", "tanh", "--tailor", "dks(50, 1.5)", "--figure", "tanh.svg", "--json"];
+    let output = gradspectra(&arguments, directory.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let document: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("one document");
+    // The spelling is that of an activation whose q-map keeps 1.
+    let shaped = document["tailored"].as_str().expect("a spelling");
+    let point = json(&["phase", shaped, "--sigma-w", "1"]);
+    assert!((point["q_star"].as_f64().expect("bounded") - 1.0).abs() < 1e-4, "{shaped}: {point}");
+    assert!(std::fs::read_to_string(directory.path().join("tanh.svg")).expect("written").starts_with("<svg"));
+}
+
+#[test]
 fn texts_for_people() {
     insta::assert_snapshot!("help", stdout(&gradspectra(&["--help"], here())));
     for command in ["report", "predict", "measure", "verify", "backprop", "chain", "activation"] {
@@ -578,6 +649,29 @@ fn bad_input_gets_one_clear_line() {
         vec!["activation", "sigmoid", "--q", "-1"],
         vec!["activation", "sigmoid", "--q", "nan"],
         vec!["activation", "sigmoid", "--q", "1e9"],
+        vec!["activation", "expr: x*tahn(x)"],
+        vec!["activation", "expr: x*(1+exp(x)"],
+        vec!["activation", "expr: log(x)"],
+        vec!["activation", "expr: exp(x^2)", "--q", "4"],
+        vec!["activation", "leaky_relu(abc)"],
+        vec!["activation", "2*tanh(0.5*y)"],
+        vec!["activation", "tanh", "--tailor", "dks(50)"],
+        vec!["activation", "relu", "--tailor", "dks(50, 1.5)"],
+        vec!["activation", "tanh", "--figure", "file/below.svg"],
+        vec!["phase", "tanh"],
+        vec!["phase", "tanh", "--sigma-w", "4:1:0"],
+        vec!["phase", "tanh", "--sigma-w", "1:4:1"],
+        vec!["phase", "tanh", "--sigma-w", "-1"],
+        vec!["phase", "tanh", "--sigma-w", "inf"],
+        vec!["phase", "tanh", "--sigma-w", "1", "--sigma-b", "-0.5"],
+        vec!["phase", "tanh", "--sigma-w", "1", "--q0", "0"],
+        vec!["phase", "tanh", "--sigma-w", "0:4:10000", "--sigma-b", "0:4:10000"],
+        vec!["phase", "tanh", "--sigma-w", "1", "--critical"],
+        vec!["phase", "softplus", "--critical"],
+        vec!["phase", "sigmoid", "--sigma-w", "1e4"],
+        vec!["phase", "expr: exp(x^2)", "--sigma-w", "2"],
+        vec!["phase", "all", "--sigma-w", "1"],
+        vec!["phase", "tanh", "--sigma-w", "1", "--out", "missing/grid.csv"],
         vec!["verify", "--only", "lesson-gradent-profile"],
         vec!["report", "--out", "file/below"],
         vec!["report", "missing.json"],

@@ -1,13 +1,22 @@
 //! `gradspectra activation`: what is known about one activation.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::console::Console;
 use super::failure::Failure;
-use crate::activation::{self, Activation, Attained, ExpectationError, GaussianMoments, Interval, Regions};
+use super::files::OutputFile;
+use crate::activation::{
+    self, Activation, Attained, ExpectationError, Expression, GaussianMoments, Interval, Regions, derivative_enclosure,
+};
+use crate::mean_field::{Tailoring, tailored, tailored_leaky_relu};
+use crate::names::Call;
+use crate::report::gain_figure;
+use crate::study::GainSheet;
 
 /// The help of an argument that names an activation.
 pub(super) fn activation_help(what: &str) -> String {
@@ -27,6 +36,26 @@ pub(super) struct Arguments {
     /// Variance of the pre-activations for the Gaussian expectations, up to 1e6
     #[arg(long, value_name = "Q", default_value = "1", allow_negative_numbers = true)]
     q: f64,
+
+    /// Scale and shift it for a network of L layers with sigma_w = 1 and no biases: dks(L, slope) keeps uncorrelated inputs apart and sets
+    /// the slope of the network's correlation map at 1; tat(L, curvature) sets its curvature there, or for leaky_relu the
+    /// correlation that uncorrelated inputs come to
+    #[arg(long, value_name = "METHOD")]
+    tailor: Option<String>,
+
+    /// Draw the activation, its derivatives, and where gradients hold
+    #[arg(long, value_name = "FILE.svg")]
+    figure: Option<PathBuf>,
+}
+
+/// A proof of sup |phi'|.
+#[derive(Serialize)]
+struct EnclosureDocument {
+    low: f64,
+    /// `null` if no bound was found.
+    high: Option<f64>,
+    /// The proof holds for |x| up to this; `null`: for all.
+    within: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -45,10 +74,17 @@ struct Document {
     second_derivative_sup: f64,
     second_derivative_sup_at: serde_json::Value,
     second_derivative_sup_set: Option<String>,
+    /// An interval that is proved to hold sup |phi'|, by interval arithmetic on the formula.
+    enclosure: Option<EnclosureDocument>,
     kinks: Vec<f64>,
     /// Where units are saturated or inactive.
     regions: Regions,
     moments: GaussianMoments,
+    /// The activation with the scales and shifts that were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tailored: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
@@ -57,7 +93,17 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     if !(q > 0.0 && q <= 1e6) {
         return Err(Failure::input(anyhow::anyhow!("--q is {q}; a variance must be above 0 and at most 1e6")));
     }
-    let document = document(&*phi, q).map_err(Failure::input)?;
+    let figure = arguments.figure.as_ref().map(|path| console.writing(|| OutputFile::prepare(path), |_| false));
+    let figure = figure.transpose().map_err(Failure::Input)?;
+    let mut document = document(&*phi, q).map_err(Failure::input)?;
+    if let Some(method) = &arguments.tailor {
+        document.tailored = Some(tailor(&phi, method).map_err(Failure::Input)?);
+    }
+    if let Some(file) = figure {
+        let sheet = GainSheet::new(&*phi).map_err(Failure::input)?;
+        let text = gain_figure(&sheet).map_err(Failure::numerical)?;
+        document.files.push(console.writing(|| file.write(&text), Result::is_ok).map_err(Failure::Input)?);
+    }
     console.result(&document, || text(&document))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -97,9 +143,12 @@ fn document(phi: &dyn Activation, q: f64) -> Result<Document, ExpectationError> 
         second_derivative_sup: bounds.second_sup_abs,
         second_derivative_sup_at: second.at,
         second_derivative_sup_set: second.set,
+        enclosure: enclosure(phi),
         kinks: phi.kinks().to_vec(),
         regions: Regions::of(phi),
         moments: phi.moments(q)?,
+        tailored: None,
+        files: Vec::new(),
     })
 }
 
@@ -123,6 +172,11 @@ fn text(document: &Document) -> String {
     extreme("inf phi'", document.derivative_inf, &document.derivative_inf_at, &document.derivative_inf_set);
     let second = Some(document.second_derivative_sup);
     extreme("sup |phi''|", second, &document.second_derivative_sup_at, &document.second_derivative_sup_set);
+    if let Some(proof) = &document.enclosure {
+        let high = proof.high.map_or("no bound found".to_owned(), |high| high.to_string());
+        let within = proof.within.map_or("all x".to_owned(), |within| format!("|x| <= {within:.1e}"));
+        let _ = writeln!(text, "  proved       sup |phi'| in [{}, {high}] for {within}", proof.low);
+    }
     if !document.kinks.is_empty() {
         let _ = writeln!(text, "  kinks        {}", list(document.kinks.iter().map(f64::to_string)));
     }
@@ -158,7 +212,47 @@ fn text(document: &Document) -> String {
             m.dphi2.sqrt().recip()
         );
     }
+    if let Some(tailored) = &document.tailored {
+        let _ = writeln!(text, "tailored: activation = \"{tailored}\", with weights = {{ sigma_w = 1 }} and no biases");
+    }
+    for file in &document.files {
+        let _ = writeln!(text, "written: {}", file.display());
+    }
     text
+}
+
+/// Relative width of the proof.
+const PROOF: f64 = 1e-9;
+
+/// `None` where no formula of it can be read.
+fn enclosure(phi: &dyn Activation) -> Option<EnclosureDocument> {
+    let found = derivative_enclosure(&Expression::parse(phi.formula()).ok()?, PROOF);
+    let finite = |value: f64| value.is_finite().then_some(value);
+    Some(EnclosureDocument { low: found.low, high: finite(found.high), within: finite(found.within) })
+}
+
+/// The spelling of the activation that is tailored by `dks(L, slope)` or `tat(L, target)`.
+fn tailor(phi: &Arc<dyn Activation>, method: &str) -> anyhow::Result<String> {
+    let help = "write dks(layers, slope) or tat(layers, target), as in dks(50, 1.5)";
+    let call = Call::parse(method)?;
+    let [depth, target] = call.arguments[..] else {
+        anyhow::bail!("--tailor {method}: two numbers are needed: {help}");
+    };
+    let depth: usize = depth
+        .parse()
+        .ok()
+        .filter(|depth| (1..=1_000_000).contains(depth))
+        .ok_or_else(|| anyhow::anyhow!("--tailor {method}: `{depth}` is no number of layers: {help}"))?;
+    let target: f64 =
+        target.parse().map_err(|_| anyhow::anyhow!("--tailor {method}: `{target}` is no number: {help}"))?;
+    let leaky = phi.is_homogeneous() && !phi.kinks().is_empty();
+    let shaped = match crate::names::canonical(call.name).as_str() {
+        "dks" => tailored(phi, Tailoring::KernelShaping { depth, slope: target }),
+        "tat" if leaky => tailored_leaky_relu(depth, target),
+        "tat" => tailored(phi, Tailoring::Transformation { depth, curvature: target }),
+        name => anyhow::bail!("--tailor: unknown method `{name}`: {help}"),
+    };
+    Ok(shaped.map_err(|error| anyhow::anyhow!("--tailor {method}: {error}"))?.name().to_owned())
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

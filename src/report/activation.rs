@@ -180,7 +180,7 @@ fn shade(chart: &mut theme::Chart<'_, '_>, study: &Study, low: f64, high: f64) -
 }
 
 /// A curve cut where it leaves the frame or jumps.
-fn pieces(x: &[f64], y: &[f64], low: f64, high: f64, jump: f64) -> Vec<Vec<(f64, f64)>> {
+pub(super) fn pieces(x: &[f64], y: &[f64], low: f64, high: f64, jump: f64) -> Vec<Vec<(f64, f64)>> {
     let mut pieces = vec![Vec::new()];
     let mut previous: Option<f64> = None;
     for (&x, &y) in x.iter().zip(y) {

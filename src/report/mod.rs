@@ -8,6 +8,7 @@ mod activation;
 mod by_depth;
 mod causes;
 mod chain;
+mod gains;
 mod gradient_norms;
 mod html;
 mod lesson;
@@ -24,6 +25,7 @@ mod worst_case;
 use crate::study::Study;
 
 pub use chain::chain_figure;
+pub use gains::gain_figure;
 pub use html::page;
 pub use phase::{edges_figure, maps_figure, phase_figure};
 pub use words::finding;

@@ -10,7 +10,7 @@ mod variants;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, After, Candidate, Critical, Departure, ProfileSummary};
-pub use activation_sheet::ActivationSheet;
+pub use activation_sheet::{ActivationSheet, GainSheet};
 pub use phase_diagram::{Edges, MapsSheet, PhaseDiagram};
 pub use reference::{Reference, ReferenceLayer};
 pub use variants::{Range, Variant, VariantLayer};

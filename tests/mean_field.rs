@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use gradspectra::activation::{Activation, by_name};
-use gradspectra::mean_field::{CorrelationMap, EdgeOfChaos, Scales, Stability, VarianceMap, phase_point};
+use gradspectra::mean_field::{
+    CorrelationMap, EdgeOfChaos, Scales, Stability, VarianceMap, critical_correlation_rate, phase_point,
+};
 
 struct Reference {
     name: String,
@@ -28,9 +30,14 @@ fn references() -> Vec<Reference> {
 impl Reference {
     /// The activation, in this program's spelling.
     fn activation(&self) -> Option<Arc<dyn Activation>> {
-        let name = self.params["act"].as_str()?;
+        let name = match self.name.as_str() {
+            "eoc_erf_parametric" => "erf",
+            "eoc_sin_parametric" => "sin",
+            _ => self.params["act"].as_str()?,
+        };
         let spelling = match name.split_once('_') {
             Some((family @ ("elu" | "celu"), alpha)) => format!("{family}({alpha})"),
+            None if name == "abs" => "expr: abs(x)".to_owned(),
             _ => name.to_owned(),
         };
         by_name(&spelling).ok()
@@ -113,8 +120,9 @@ fn the_edge_of_chaos_agrees_to_1e_11() {
             "eoc_sigma_w2" if reference.params["q_star"] == "any" || reference.params["q_star"] == "0" => {
                 edge.at_origin.expect("begins at the origin").powi(2)
             }
-            "eoc_sigma_w2" => {
-                let q_star = reference.number("q_star").expect("a number");
+            "eoc_sigma_w2" | "eoc_erf_parametric" | "eoc_sin_parametric" => {
+                let key = if reference.name == "eoc_sigma_w2" { "q_star" } else { "q" };
+                let q_star = reference.number(key).expect("a number");
                 let points = edge.at(&map, bias.sqrt());
                 let nearest = |p: &&_| -> f64 {
                     let p: &gradspectra::mean_field::EdgePoint = p;
@@ -125,6 +133,10 @@ fn the_edge_of_chaos_agrees_to_1e_11() {
                 let stable = reference.params["stable"].as_bool();
                 assert_eq!(stable.unwrap_or(true), point.stability == Stability::Stable, "{}", reference.params);
                 point.sigma_w.powi(2)
+            }
+            "eoc_beta_q" => {
+                let q_star = reference.number("q_star").expect("a number");
+                critical_correlation_rate(&*phi, q_star).expect("exists").expect("smooth")
             }
             "half_stable_point" => {
                 let point = edge.half_stable().first().copied().expect("changes its stability");
@@ -147,5 +159,5 @@ fn the_edge_of_chaos_agrees_to_1e_11() {
         compared += 1;
     }
     eprintln!("{compared} references compared");
-    assert!(compared >= 40, "only {compared} references were found");
+    assert!(compared >= 50, "only {compared} references were found");
 }

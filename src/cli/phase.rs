@@ -11,7 +11,9 @@ use super::console::Console;
 use super::failure::Failure;
 use super::files::OutputFile;
 use crate::activation::{self, ACTIVATIONS, Activation};
-use crate::mean_field::{EdgeOfChaos, EdgePoint, Phase, PhasePoint, Scales, Stability, VarianceMap, phase_point};
+use crate::mean_field::{
+    EdgeOfChaos, EdgePoint, Phase, PhasePoint, Scales, Stability, VarianceMap, critical_correlation_rate, phase_point,
+};
 use crate::report::{edges_figure, maps_figure, phase_figure};
 use crate::study::{Edges, MapsSheet, PhaseDiagram};
 
@@ -107,6 +109,8 @@ struct PointDocument<'a> {
     point: &'a PhasePoint,
     /// The sigma_w on the edge of chaos at this sigma_b: `null` if there is none, or none that networks stay on.
     critical_sigma_w: Option<f64>,
+    /// On the edge of chaos: beta of `1 - c_l ~ beta / l`.
+    correlation_rate: Option<f64>,
     edge: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     files: Vec<PathBuf>,
@@ -238,8 +242,16 @@ fn print_point(
         || rows_csv(&[row(scales, Ok(found))]),
         || sheet.as_ref().map_or_else(|| Ok(String::new()), maps_figure),
     )?;
-    let document =
-        PointDocument { activation: phi.name(), point: found, critical_sigma_w: critical, edge, files: written };
+    let rate = found.q_star.filter(|q| found.phase == Phase::Critical && *q > 0.0);
+    let rate = rate.map(|q| critical_correlation_rate(phi, q)).transpose().map_err(Failure::input)?.flatten();
+    let document = PointDocument {
+        activation: phi.name(),
+        point: found,
+        critical_sigma_w: critical,
+        correlation_rate: rate,
+        edge,
+        files: written,
+    };
     console.result(&document, || point_text(&document))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -274,7 +286,11 @@ fn point_text(document: &PointDocument<'_>) -> String {
     }
     match point.c_star {
         Some(_) => {
-            let _ = writeln!(text, "  c*     {:<20} {}", number(point.c_star), layers(point.xi_c));
+            let approach = match document.correlation_rate {
+                Some(beta) => format!("1 - c falls like {beta:.4} / layer"),
+                None => layers(point.xi_c),
+            };
+            let _ = writeln!(text, "  c*     {:<20} {approach}", number(point.c_star));
         }
         None if point.q_star.is_some() => {
             let _ = writeln!(text, "  c*     every correlation is kept");

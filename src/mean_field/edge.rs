@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::variance::{GREATEST_VARIANCE, LEAST_VARIANCE, MARGINAL, Stability, Univariate, VarianceMap};
 use crate::activation::{Activation, ExpectationError};
+use crate::numeric::integrate;
 
 /// A point of the edge of chaos.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -178,6 +179,34 @@ impl EdgeOfChaos {
         }
         words
     }
+}
+
+/// How fast inputs become alike on the edge of chaos, where correlations have no depth scale: `1 - c_l ~ beta / l` after l layers.
+///
+/// # Formula
+///
+/// `beta = 2 E phi'^2 / (q* E phi''^2)`; `None` for activations with kinks, whose correlations approach 1 like `1 / l^2`, and where phi'' = 0.
+///
+/// # Errors
+///
+/// [`ExpectationError`] if an expectation does not exist.
+///
+/// # Source
+///
+/// Hayou, Doucet and Rousseau, ICML 2019, proposition 3.
+pub fn critical_correlation_rate(phi: &dyn Activation, q_star: f64) -> Result<Option<f64>, ExpectationError> {
+    let slope = phi.moments(q_star)?.dphi2;
+    if !phi.kinks().is_empty() {
+        return Ok(None);
+    }
+    let sigma = q_star.sqrt();
+    let density = |z: f64| (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let mut ends = vec![-12.0, -4.0, -1.0, 1.0, 4.0, 12.0];
+    ends.extend([phi.centre(), 0.0].iter().chain(phi.seams()).map(|x| x / sigma).filter(|z| z.abs() < 12.0));
+    ends.sort_by(f64::total_cmp);
+    let integral = integrate(|z| [phi.second_derivative(sigma * z).powi(2) * density(z)], &ends, 1e-13);
+    let [curvature] = integral.value;
+    Ok((curvature > 0.0).then(|| 2.0 * slope / (q_star * curvature)))
 }
 
 /// sigma_b^2 along the edge.

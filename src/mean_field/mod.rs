@@ -21,7 +21,7 @@ mod transient;
 mod variance;
 
 pub use correlation::{CorrelationFixedPoint, CorrelationMap, CorrelationTable};
-pub use edge::{Critical, EdgeOfChaos, EdgePoint, NoCritical, critical_sigma_w};
+pub use edge::{Critical, EdgeOfChaos, EdgePoint, NoCritical, critical_correlation_rate, critical_sigma_w};
 pub use error::MeanFieldError;
 pub use kernel::{Kernel, ScaledKernel};
 pub use maps::{ActivationMaps, BiasNode, MapError, SampleVector, activation_maps, reference_scale};

@@ -54,6 +54,12 @@ pub fn edges_figure(edges: &Edges) -> Result<String, FigureError> {
     draw_edges(edges).map_err(|source| FigureError { figure: "edges", source })
 }
 
+/// One line under a figure that stands alone.
+fn caption_line(area: &Area<'_>, words: &str) -> Result<(), DrawingError> {
+    area.draw(&Text::new(words.to_owned(), (20 * UNIT as i32, 2 * UNIT as i32), theme::font(15 * UNIT)))?;
+    Ok(())
+}
+
 fn span(values: &[f64]) -> (f64, f64) {
     let (low, high) = (values[0], values[values.len() - 1]);
     if low < high { (low, high) } else { (low - 0.5, high + 0.5) }
@@ -68,7 +74,14 @@ fn cells(values: &[f64]) -> Vec<f64> {
 
 fn draw_diagram(diagram: &PhaseDiagram) -> Result<String, DrawingError> {
     let phases = |phase: Phase| diagram.points.iter().flatten().any(|point| point.phase == phase);
+    let share = |phase: Phase| diagram.points.iter().flatten().filter(|point| point.phase == phase).count();
     let title = match (phases(Phase::Ordered), phases(Phase::Chaotic)) {
+        (true, _) if share(Phase::Unbounded) > share(Phase::Chaotic) => {
+            format!(
+                "{}: gradients vanish at small weights; at large ones the variance grows without bound",
+                diagram.activation
+            )
+        }
         (true, true) => {
             format!("{}: gradients vanish left of the edge of chaos and explode right of it", diagram.activation)
         }
@@ -90,9 +103,12 @@ fn draw_diagram(diagram: &PhaseDiagram) -> Result<String, DrawingError> {
         entries.push((Symbol::Box, UNBOUNDED, "variance grows without bound"));
     }
     let legend = Legend::new(entries);
-    theme::svg(theme::TITLE_HEIGHT + legend.height() + 560, &title, |area| {
+    let caption = "Colours: layers in which a difference of two inputs, and left of the edge a mean-square gradient, changes by e.";
+    theme::svg(theme::TITLE_HEIGHT + legend.height() + 590, &title, |area| {
         let (top, rest) = area.split_vertically(legend.height() * UNIT);
         legend.draw(&top)?;
+        let (rest, foot) = rest.split_vertically(560 * UNIT);
+        caption_line(&foot, caption)?;
         let (plot, bar) = rest.split_horizontally(770 * UNIT);
         let mut chart = theme::chart(&plot, Axis::linear(w.0, w.1), Axis::linear(b.0, b.1), true)?;
         theme::mesh(&mut chart, Some("\u{3c3}_w, scale of the weights"), "\u{3c3}_b, scale of the biases")?;
@@ -281,9 +297,12 @@ fn draw_maps(sheet: &MapsSheet) -> Result<String, DrawingError> {
         (Symbol::Point, theme::LIMIT, "fixed point"),
         (Symbol::Hollow, theme::LIMIT, "unstable fixed point"),
     ]);
-    theme::svg(theme::TITLE_HEIGHT + legend.height() + 470, &title, |area| {
-        let (top, plots) = area.split_vertically(legend.height() * UNIT);
+    let caption = "A layer takes a value on the diagonal up or down to the curve: where the curve crosses the diagonal, layers change nothing.";
+    theme::svg(theme::TITLE_HEIGHT + legend.height() + 500, &title, |area| {
+        let (top, rest) = area.split_vertically(legend.height() * UNIT);
         legend.draw(&top)?;
+        let (plots, foot) = rest.split_vertically(470 * UNIT);
+        caption_line(&foot, caption)?;
         let (left, right) = plots.split_horizontally(480 * UNIT);
         let fixed: Vec<(f64, bool)> =
             point.fixed_points.iter().map(|p| (p.q, p.stability != Stability::Unstable)).collect();
@@ -427,8 +446,11 @@ fn edge_panel(area: &Area<'_>, name: &str, edge: &EdgeOfChaos) -> Result<(), Dra
         chart.draw_series([Circle::new((sigma_w, 0.0), theme::POINT, theme::REFERENCE.filled())])?;
     }
     if !drawn {
-        let words = if edge.is_empty() { "none" } else { "beyond the panel" };
-        area.draw(&Text::new(words, (70 * UNIT as i32, 80 * UNIT as i32), theme::font(TEXT)))?;
+        let least = edge.branches.iter().flatten().map(|p| p.sigma_w).fold(f64::INFINITY, f64::min);
+        let words =
+            if edge.is_empty() { "none".to_owned() } else { format!("from \u{3c3}_w = {}", significant(least)) };
+        let left = if edge.is_empty() { 70 } else { 44 };
+        area.draw(&Text::new(words, (left * UNIT as i32, 80 * UNIT as i32), theme::font(TEXT)))?;
     }
     Ok(())
 }

@@ -28,13 +28,13 @@
 //! | floor | module | what lives there |
 //! |---|---|---|
 //! | 0 | [`names`] | names that people type: comparison, the nearest known one, natural order |
-//! | 0 | [`numeric`] | quadrature in one and many dimensions, maximisation; no domain words |
+//! | 0 | [`numeric`] | quadrature in one and many dimensions, maximisation, Chebyshev series, normal tails, intervals; no domain words |
 //! | 1 | [`linalg`] | BLAS and LAPACK over nalgebra matrices, the only home of foreign calls; spectra of long products |
 //! | 1 | [`stats`] | estimates, extrapolation, log-scale samples, seed streams |
 //! | 1 | [`tensor_file`] | named tensors from files |
-//! | 2 | [`activation`] | one file per activation; Gaussian expectations |
+//! | 2 | [`activation`] | one file per family, expressions of the user; Gaussian expectations |
 //! | 3 | [`ensemble`] | one file per ensemble of weight matrices |
-//! | 3 | [`mean_field`] | kernels of a batch; variance and correlation maps; the edge of chaos |
+//! | 3 | [`mean_field`] | kernels of a batch; variance and correlation maps, their fixed points; phases, the edge of chaos; tailored activations |
 //! | 4 | [`data`] | inputs, recorded reference data |
 //! | 4 | [`layer`] | one file per layer kind: forward, backward, mean-field map |
 //! | 5 | [`spec`] | specification: parsed, checked once, valid from then on |

@@ -108,7 +108,7 @@ pub fn phase_point(map: &VarianceMap<'_>, scales: Scales, start: f64) -> Result<
 ///
 /// # Errors
 ///
-/// [`ExpectationError`] if the expectations do not exist for any variance; otherwise every point has its own error.
+/// [`MeanFieldError::Expectation`] if the expectations do not exist for any variance; otherwise every point has its own error.
 pub fn phase_points(
     phi: &dyn Activation,
     scales: &[Scales],

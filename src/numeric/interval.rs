@@ -6,7 +6,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 /// The real numbers from `low` to `high`; an infinite end means that there is no bound.
 ///
 /// Every operation contains the results for all numbers in its operands. Sums and products round outward unless they are exact;
-/// functions of the mathematics library are widened by [`LIBRARY_ULPS`]. Where a function is not defined on all of an
+/// functions of the mathematics library are widened by 4 ulp. Where a function is not defined on all of an
 /// operand, the result is that for the rest: callers know that their function is defined.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {

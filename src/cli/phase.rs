@@ -60,8 +60,8 @@ struct Values {
     range: bool,
 }
 
-/// Points of a grid at most: a table of gigabytes helps nobody.
-const MOST_POINTS: usize = 10_000_000;
+/// Points of a grid at most: what takes about half a minute.
+const MOST_POINTS: usize = 1_000_000;
 
 impl FromStr for Values {
     type Err = String;

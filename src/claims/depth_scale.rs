@@ -4,19 +4,17 @@ use std::f64::consts::LN_10;
 use std::path::Path;
 
 use nalgebra::DMatrix;
-use rayon::prelude::*;
 
+use super::forward_trials::forward_trials;
 use super::given_kernel::inputs_of;
 use super::joint::{JointShift, conclude_jointly};
 use super::number::{Heading, Part};
 use super::{Claim, ClaimError, ClaimResult};
 use crate::activation::Tanh;
-use crate::linalg::single_threaded_blas;
 use crate::mean_field::{PairState, PhasePoint, Scales, VarianceMap, phase_point, transient};
-use crate::measure::{MeasureError, Progress, measure};
-use crate::network::{Hooks, Layers, Network, PassError, draw_inputs};
+use crate::measure::{Progress, measure};
 use crate::spec::{Quantity, Spec};
-use crate::stats::{Estimate, Stream};
+use crate::stats::Estimate;
 
 /// Correlations come to c* like `e^(-l / xi_c)`, on both sides of the edge of chaos.
 pub(super) struct DepthScale {
@@ -30,17 +28,17 @@ pub(super) struct DepthScale {
 
 /// Ordered: inputs of a group are one input, and correlations come to 1.
 pub(super) const ORDERED: DepthScale =
-    DepthScale { phase: "ordered", weight_variance: 1.3, starts: [1.0, 0.9], trials: 500, gradients: true };
+    DepthScale { phase: "ordered", weight_variance: 1.3, starts: [1.0, 0.95], trials: 450, gradients: true };
 /// Chaotic: c* = 0.45 is approached from above and from below, about as far away, so that the curvature of the map cancels.
 pub(super) const CHAOTIC: DepthScale =
-    DepthScale { phase: "chaotic", weight_variance: 2.5, starts: [0.95, 0.0], trials: 700, gradients: false };
+    DepthScale { phase: "chaotic", weight_variance: 2.5, starts: [0.7, 0.05], trials: 900, gradients: false };
 
 const BIAS_VARIANCE: f64 = 0.05;
-/// Four groups: many pairs in one network spread less than one.
-const GROUPS: usize = 4;
+/// Many pairs in one network spread less than one.
+const GROUPS: usize = 8;
 /// The slope is taken between these layers: behind the first the map is linear to the accuracy asked for.
-const FROM: usize = 8;
-const TO: usize = 22;
+const FROM: usize = 4;
+const TO: usize = 16;
 const WIDTHS: [usize; 3] = [50, 100, 200];
 const SEED: u64 = 22;
 /// The nearest mistake: sigma_w this many times too large or too small.
@@ -85,31 +83,21 @@ if let Ok(s) = std::env::var("MF_SEED") { spec.seed = s.parse().unwrap(); } // T
         spec
     }
 
-    /// Correlation of inputs of one group less that of different groups, both as means over pairs, in one network: `[layer - 1]`.
+    /// Correlation of inputs of one group less that of different groups, both as means over pairs.
     ///
     /// Both come to the same number, whatever it is at this width: their difference comes to 0.
-    fn differences(&self, network: &Network<f64>, inputs: &DMatrix<f64>) -> Result<Vec<f64>, PassError> {
-        let mut differences = Vec::new();
-        let mut hooks = Hooks::<f64>::new();
-        hooks.on_forward(Layers::All, |event| {
-            let mut gram = event.pre_activation.tr_mul(event.pre_activation);
-            let norms: Vec<f64> = gram.diagonal().iter().map(|square| square.sqrt()).collect();
-            let (mut sums, mut pairs) = ([0.0; 2], [0.0; 2]);
-            for b in 0..gram.ncols() {
-                for a in 0..b {
-                    gram[(a, b)] /= norms[a] * norms[b];
-                    let kind = usize::from(a / self.group() != b / self.group());
-                    sums[kind] += gram[(a, b)];
-                    pairs[kind] += 1.0;
-                }
+    fn difference(&self, h: &DMatrix<f64>) -> f64 {
+        let gram = h.tr_mul(h);
+        let (mut sums, mut pairs) = ([0.0; 2], [0.0; 2]);
+        for b in 0..gram.ncols() {
+            for a in 0..b {
+                let kind = usize::from(a / self.group() != b / self.group());
+                sums[kind] += gram[(a, b)] / (gram[(a, a)] * gram[(b, b)]).sqrt();
+                pairs[kind] += 1.0;
             }
-            let near = if pairs[0] == 0.0 { 1.0 } else { sums[0] / pairs[0] };
-            differences.push(near - sums[1] / pairs[1]);
-            Ok(())
-        });
-        network.forward(inputs, 0, &mut hooks)?;
-        drop(hooks);
-        Ok(differences)
+        }
+        let within = if pairs[0] == 0.0 { 1.0 } else { sums[0] / pairs[0] };
+        within - sums[1] / pairs[1]
     }
 
     /// What the map makes of the same differences between the same layers: how near the slope is to its limit there.
@@ -125,36 +113,13 @@ if let Ok(s) = std::env::var("MF_SEED") { spec.seed = s.parse().unwrap(); } // T
 
     /// log10 of the mean difference in layer [`TO`] over that in layer [`FROM`].
     fn decay(&self, spec: &Spec, experiment: &str, progress: &dyn Progress) -> Result<Option<Estimate>, ClaimError> {
-        let _guard = single_threaded_blas();
-        let stream = Stream::new(spec.seed, experiment);
-        progress.begin(experiment, self.trials as u64);
-        let trials = (0..self.trials as u64).into_par_iter().map_init(
-            || None,
-            |network: &mut Option<Network<f64>>, trial| {
-                if progress.interrupted() {
-                    return Err(MeasureError::Interrupted.into());
-                }
-                let stream = stream.trial(trial);
-                let network = match network {
-                    Some(network) => {
-                        network.resample(spec, stream).map_err(MeasureError::from)?;
-                        network
-                    }
-                    None => network.insert(Network::sample(spec, stream).map_err(MeasureError::from)?),
-                };
-                let differences = self.differences(network, &draw_inputs(spec, stream))?;
-                progress.advance(1);
-                Ok([differences[FROM - 1], differences[TO - 1]])
-            },
-        );
-        let trials: Result<Vec<[f64; 2]>, ClaimError> = trials.collect();
-        progress.end();
-        Ok(ratio_of_means(&trials?))
+        let trials = forward_trials(spec, experiment, &[FROM, TO], progress, |h| self.difference(h))?;
+        Ok(ratio_of_means(&trials))
     }
 }
 
 /// log10 of the ratio of the second to the first mean, with its standard error by the delta method; `None` if a mean is not positive.
-fn ratio_of_means(trials: &[[f64; 2]]) -> Option<Estimate> {
+fn ratio_of_means(trials: &[Vec<f64>]) -> Option<Estimate> {
     let mean = |k: usize| trials.iter().map(|trial| trial[k]).sum::<f64>() / trials.len() as f64;
     let (first, last) = (mean(0), mean(1));
     let influence: Vec<f64> = trials.iter().map(|trial| (trial[1] / last - trial[0] / first) / LN_10).collect();

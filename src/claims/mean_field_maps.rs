@@ -28,17 +28,17 @@ const fn maps(activation: &'static str, weight_variance: f64, bias_variance: f64
 
 /// Scales at which variances stay of order one. Units that are off or unbounded spread networks more, and take more of them.
 pub(super) const MAPS: [MeanFieldMaps; 12] = [
-    maps("tanh", 1.7, 0.05, SATURATING),
+    maps("tanh", 1.5, 0.05, SATURATING),
     maps("relu", 2.0, 0.0, ONE_SIDED),
     maps("gelu", 1.9, 0.3, ONE_SIDED),
-    maps("silu", 2.0, 0.5, ONE_SIDED),
+    maps("silu", 2.0, 0.2, ONE_SIDED),
     maps("mish", 1.5, 0.2, ONE_SIDED),
     maps("selu", 0.8, 0.1, SATURATING),
     maps("elu", 1.4, 0.1, SATURATING),
-    maps("erf", 1.4, 0.05, SATURATING),
+    maps("erf", 1.2, 0.05, SATURATING),
     maps("softplus", 1.0, 0.1, SATURATING),
-    maps("sin", 1.5, 0.05, SATURATING),
-    maps("softsign", 3.0, 0.05, SATURATING),
+    maps("sin", 1.4, 0.05, SATURATING),
+    maps("softsign", 2.0, 0.05, SATURATING),
     maps("hard_tanh", 1.2, 0.05, SATURATING),
 ];
 
@@ -51,7 +51,7 @@ const WIDTHS: [usize; 3] = [50, 100, 300];
 const SEED: u64 = 21;
 
 /// The first pre-activations, of variances on both sides of most fixed points.
-const START: PairState = PairState { q1: 1.0, q2: 0.5, c: 0.2 };
+const START: PairState = PairState { q1: 0.8, q2: 0.4, c: 0.2 };
 
 /// The nearest mistake: sigma_w this many times too large or too small.
 const MISTAKE: f64 = 1.03;

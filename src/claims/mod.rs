@@ -9,6 +9,7 @@ mod derivative_sup;
 mod dynamic_range;
 mod finite_differences;
 mod finite_width;
+mod forward_trials;
 mod given_kernel;
 mod he_relu;
 mod joint;

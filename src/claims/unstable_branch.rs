@@ -4,13 +4,14 @@ use std::path::Path;
 
 use nalgebra::DMatrix;
 
+use super::forward_trials::forward_trials;
 use super::given_kernel::inputs_of;
 use super::joint::{JointShift, conclude_jointly};
 use super::number::{Heading, LEVEL, Part};
 use super::{Claim, ClaimError, ClaimResult, ControlResult};
 use crate::activation::{Activation, Gelu, Tanh};
 use crate::mean_field::{EdgeOfChaos, EdgePoint, PairState, Scales, Stability, VarianceMap, transient};
-use crate::measure::{Progress, measure};
+use crate::measure::Progress;
 use crate::spec::{Quantity, Spec};
 use crate::stats::Estimate;
 
@@ -20,38 +21,44 @@ pub(super) struct UnstableBranch;
 const BIAS_VARIANCE: f64 = 0.05;
 /// First variances as multiples of q*.
 const STARTS: [f64; 2] = [0.8, 1.25];
-const DEPTH: usize = 13;
-const WIDTHS: [usize; 3] = [50, 100, 300];
-const TRIALS: usize = 400;
+/// Of the two inputs, which go through the same networks.
+const CORRELATION: f64 = 0.9;
+const DEPTH: usize = 9;
+const WIDTHS: [usize; 3] = [100, 200, 400];
+const TRIALS: usize = 500;
+/// Where variances come back, networks spread little.
+const STABLE_TRIALS: usize = 100;
 const SEED: u64 = 23;
 const QUANTITY: Quantity = Quantity::PreActivations;
 
-/// Of a root mean square.
+/// Of the gap, as a ratio of root mean squares.
 const ALLOWED: f64 = 0.05;
+/// The nearest mistake: sigma_w this many times too large or too small.
 const MISTAKE: f64 = 1.03;
 
 /// A point of an edge of chaos and networks that start near it.
 struct Experiment<'a> {
     phi: &'a dyn Activation,
     point: EdgePoint,
+    trials: usize,
 }
 
 impl<'a> Experiment<'a> {
-    fn new(phi: &'a dyn Activation, stability: Stability) -> Result<Self, ClaimError> {
+    fn new(phi: &'a dyn Activation, stability: Stability, trials: usize) -> Result<Self, ClaimError> {
         let silent = |reason: String| ClaimError::NotPredicted { quantity: QUANTITY, reason };
         let map = VarianceMap::new(phi).map_err(|reason| silent(reason.to_string()))?;
         let edge = EdgeOfChaos::new(&map).map_err(|reason| silent(reason.to_string()))?;
         let points = edge.at(&map, BIAS_VARIANCE.sqrt());
         let point = points.into_iter().find(|point| point.stability == stability);
         let point = point.ok_or_else(|| silent(format!("{} has no such point", phi.name())))?;
-        Ok(Self { phi, point })
+        Ok(Self { phi, point, trials })
     }
 
     fn scales(&self, factor: f64) -> Scales {
         Scales { sigma_w: factor * self.point.sigma_w, sigma_b: self.point.sigma_b }
     }
 
-    /// log10 of the root mean square of the last layer over that of the fixed point, as the map iterates it.
+    /// log10 of the last layer's root mean square over that of the fixed point, as the map iterates it.
     fn predicted(&self, start: f64, factor: f64) -> f64 {
         let q = (start * self.point.q_star - BIAS_VARIANCE) * factor * factor + BIAS_VARIANCE;
         let layers = std::iter::repeat_n(self.scales(factor), DEPTH);
@@ -60,43 +67,62 @@ impl<'a> Experiment<'a> {
         0.5 * (last.unwrap_or(f64::NAN) / self.point.q_star).log10()
     }
 
-    /// The same of networks.
-    fn measured(&self, start: f64, width: usize, progress: &dyn Progress) -> Result<Estimate, ClaimError> {
+    /// The same of networks, for both starts and for the gap between them: the typical one, since the few that cross q* carry the mean; in the limit the two are one.
+    fn measured(&self, width: usize, progress: &dyn Progress) -> Result<[Estimate; 3], ClaimError> {
         let Scales { sigma_w, sigma_b } = self.scales(1.0);
         let text = format!(
-            "seed = {SEED}\n[network]\ninput = 1\ndepth = {DEPTH}\nwidth = {width}\nactivation = \"{}\"\n\
+            "seed = {SEED}\n[network]\ninput = 2\ndepth = {DEPTH}\nwidth = {width}\nactivation = \"{}\"\n\
              weights = {{ sigma_w = {sigma_w:?} }}\nbiases = {{ sigma_b = {sigma_b:?} }}\n\
-             [measure]\nquantities = [\"{}\"]\ntrials = {TRIALS}",
+             [data]\nbatch = 2\n[measure]\ntrials = {}",
             self.phi.name(),
-            QUANTITY.name()
+            self.trials
         );
         let mut spec = Spec::parse(&text, Path::new("unstable-branch")).expect("the text above is a valid specification");
-        let q_star = self.point.q_star;
-if let Ok(s) = std::env::var("MF_SEED") { spec.seed = s.parse().unwrap(); } // TEMP
-        spec.data.source = inputs_of(&DMatrix::from_element(1, 1, start * q_star), self.scales(1.0));
-        let experiment = format!("{} from {start} q* at width {width}", self.phi.name());
-        let measured = measure(&spec, &experiment, progress)?;
-        let found = measured.get(QUANTITY, DEPTH).filter(|found| found.zeros + found.non_finite == 0);
-        let found = found.and_then(|found| found.estimate());
-        let found = found.ok_or(ClaimError::NotMeasured {
-            quantity: QUANTITY,
-            layer: DEPTH,
-            zeros: 0,
-            non_finite: 0,
-            trials: TRIALS,
+        let [low, high] = STARTS.map(|start| start * self.point.q_star);
+        let covariance = CORRELATION * (low * high).sqrt();
+        let kernel = DMatrix::from_row_slice(2, 2, &[low, covariance, covariance, high]);
+        if let Ok(s) = std::env::var("MF_SEED") { spec.seed = s.parse().unwrap(); } // TEMP
+        spec.data.source = inputs_of(&kernel, self.scales(1.0));
+        let experiment = format!("{} near q* at width {width}", self.phi.name());
+        let last = forward_trials(&spec, &experiment, &[DEPTH], progress, |h| {
+            [0, 1].map(|sample| 0.5 * (h.column(sample).norm_squared() / (h.nrows() as f64 * self.point.q_star)).log10())
         })?;
-        Ok(found.minus_exact(0.5 * q_star.log10()))
+        let typical = |number: &dyn Fn(&[f64; 2]) -> f64| {
+            let column: Vec<f64> = last.iter().map(|trial| number(&trial[0])).collect();
+            Estimate::of_mean(&column).filter(|mean| mean.value.is_finite()).ok_or(ClaimError::NotMeasured {
+                quantity: QUANTITY,
+                layer: DEPTH,
+                zeros: 0,
+                non_finite: 0,
+                trials: self.trials,
+            })
+        };
+        Ok([typical(&|[low, high]| high - low)?, typical(&|[low, _]| *low)?, typical(&|[_, high]| *high)?])
     }
 
-    /// Measured against `predicted` in the limit of infinite width.
-    fn part(&self, start: f64, predicted: f64, progress: &dyn Progress) -> Result<Part, ClaimError> {
-        let differences = WIDTHS
-            .into_iter()
-            .map(|width| Ok((width as f64, self.measured(start, width, progress)?.minus_exact(predicted))))
-            .collect::<Result<Vec<_>, ClaimError>>()?;
-        let label = format!("{} from {start} q*", self.phi.name());
-        Part::in_the_limit(label, predicted, &differences, (1.0 + ALLOWED).log10(), Vec::new())
+    /// Measured against predictions, in the limit of infinite width: the gap, then both starts.
+    fn parts(&self, predicted: [f64; 3], allowed: [f64; 3], progress: &dyn Progress) -> Result<Vec<Part>, ClaimError> {
+        let mut differences = [const { Vec::new() }; 3];
+        for width in WIDTHS {
+            let measured = self.measured(width, progress)?;
+            for ((differences, measured), predicted) in differences.iter_mut().zip(measured).zip(predicted) {
+                differences.push((width as f64, measured.minus_exact(predicted)));
+            }
+        }
+        let labels = ["gap".to_owned(), format!("from {} q*", STARTS[0]), format!("from {} q*", STARTS[1])];
+        let parts = labels.into_iter().zip(&differences).zip(predicted).zip(allowed);
+        parts
+            .map(|(((label, differences), predicted), allowed)| {
+                Part::in_the_limit(label, predicted, differences, allowed, Vec::new())
+            })
+            .collect()
     }
+}
+
+/// The gap between both, then both.
+fn with_gap(of: impl Fn(f64) -> f64) -> [f64; 3] {
+    let [low, high] = STARTS.map(of);
+    [high - low, low, high]
 }
 
 fn stays(start: f64) -> f64 {
@@ -115,41 +141,46 @@ impl Claim for UnstableBranch {
     }
 
     fn run(&self, progress: &dyn Progress) -> Result<ClaimResult, ClaimError> {
-        let gelu = Experiment::new(&Gelu, Stability::Unstable)?;
-        let part = |start: f64| gelu.part(start, gelu.predicted(start, 1.0), progress);
-        let parts = STARTS.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
-        let shifts = |wrong: &dyn Fn(f64) -> f64| -> Vec<f64> {
-            STARTS.into_iter().map(|start| wrong(start) - gelu.predicted(start, 1.0)).collect()
+        let gelu = Experiment::new(&Gelu, Stability::Unstable, TRIALS)?;
+        let right = with_gap(|start| gelu.predicted(start, 1.0));
+        let mistake = |what: &str, wrong: [f64; 3]| JointShift {
+            mistake: what.to_owned(),
+            by: wrong.iter().zip(right).map(|(wrong, right)| wrong - right).collect(),
         };
-        let mistake = |what: &str, by| JointShift { mistake: what.to_owned(), by };
         let mistakes = [
-            mistake("the variance stays where it starts", shifts(&stays)),
-            mistake("the variance comes to q*", shifts(&|_| 0.0)),
-            mistake("sigma_w 3 % too large", shifts(&|start| gelu.predicted(start, MISTAKE))),
-            mistake("sigma_w 3 % too small", shifts(&|start| gelu.predicted(start, 1.0 / MISTAKE))),
+            mistake("the variance stays where it starts", with_gap(stays)),
+            mistake("the variance comes to q*", [0.0; 3]),
+            mistake("sigma_w 3 % too large", with_gap(|start| gelu.predicted(start, MISTAKE))),
+            mistake("sigma_w 3 % too small", with_gap(|start| gelu.predicted(start, 1.0 / MISTAKE))),
         ];
+        // Both starts share the fluctuations of their networks, and the gap is free of most: it carries the number. Either start by
+        // itself carries the direction: it must be away from where it was.
+        let moved = &mistakes[0].by;
+        let allowed = [(1.0 + ALLOWED).log10(), moved[1].abs(), moved[2].abs()];
+        let parts = gelu.parts(right, allowed, progress)?;
         // Networks that do come back must not pass for leaving: the least that leaving asks for is to stay as far away.
-        let tanh = Experiment::new(&Tanh, Stability::Stable)?;
-        let leaving = STARTS
-            .into_iter()
-            .map(|start| {
-                let part = tanh.part(start, stays(start), progress)?;
-                let level = 1.0 - (1.0 - LEVEL) / STARTS.len() as f64;
-                let back = tanh.predicted(start, 1.0) - stays(start);
-                Ok(ControlResult {
-                    mistake: format!("tanh at its stable point, started at {start} q*, does not come back"),
-                    predicted: stays(start),
-                    verdict: part.verdict_if_shifted(0.0, level),
-                    power: part.power_against(back, level),
-                })
+        let tanh = Experiment::new(&Tanh, Stability::Stable, STABLE_TRIALS)?;
+        let level = 1.0 - (1.0 - LEVEL) / right.len() as f64;
+        let kept = with_gap(stays);
+        let back = with_gap(|start| tanh.predicted(start, 1.0));
+        let leaving = tanh
+            .parts(kept, [(1.0 + ALLOWED).log10(); 3], progress)?
+            .iter()
+            .zip(kept.iter().zip(back))
+            .map(|(part, (kept, back))| ControlResult {
+                mistake: format!("tanh at its stable point does not come back: {}", part.label),
+                predicted: *kept,
+                verdict: part.verdict_if_shifted(0.0, level),
+                power: part.power_against(back - kept, level),
             })
-            .collect::<Result<Vec<_>, ClaimError>>()?;
+            .collect();
         let heading = Heading {
             id: self.id(),
             statement: self.statement(),
-            unit: format!("log10 of rms h_{DEPTH} / sqrt(q*), extrapolated to infinite width"),
+            unit: format!("mean of log10 of rms h_{DEPTH} from the higher start / from the lower, extrapolated to infinite width"),
             setting: format!(
-                "sigma_w^2 {:.4}, q* {:.4}, started at {STARTS:?} q*; widths {WIDTHS:?}, {TRIALS} trials each, seed {SEED}; allowed: 5 %",
+                "sigma_w^2 {:.4}, q* {:.4}, started at {STARTS:?} q*; widths {WIDTHS:?}, {TRIALS} trials each, seed {SEED}; \
+                 allowed: 5 % of the gap, and of either start less than brings it back to where it was",
                 gelu.point.sigma_w.powi(2),
                 gelu.point.q_star
             ),

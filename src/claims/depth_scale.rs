@@ -28,7 +28,7 @@ pub(super) struct DepthScale {
 
 /// Ordered: inputs of a group are one input, and correlations come to 1.
 pub(super) const ORDERED: DepthScale =
-    DepthScale { phase: "ordered", weight_variance: 1.3, starts: [1.0, 0.95], trials: 450, gradients: true };
+    DepthScale { phase: "ordered", weight_variance: 1.3, starts: [1.0, 0.95], trials: 400, gradients: true };
 /// Chaotic: c* = 0.45 is approached from above and from below, about as far away, so that the curvature of the map cancels.
 pub(super) const CHAOTIC: DepthScale =
     DepthScale { phase: "chaotic", weight_variance: 2.5, starts: [0.7, 0.05], trials: 900, gradients: false };
@@ -50,8 +50,7 @@ impl DepthScale {
     }
 
     fn point(&self, factor: f64) -> Result<PhasePoint, ClaimError> {
-        let silent =
-            |reason: String| ClaimError::NotPredicted { quantity: Quantity::BatchCorrelations, reason };
+        let silent = |reason: String| ClaimError::NotPredicted { quantity: Quantity::BatchCorrelations, reason };
         let map = VarianceMap::new(&Tanh).map_err(|reason| silent(reason.to_string()))?;
         phase_point(&map, self.scales(factor), 1.0).map_err(|reason| silent(reason.to_string()))
     }
@@ -78,7 +77,6 @@ impl DepthScale {
             (_, true) => self.starts[0] * q_star,
             _ => self.starts[1] * q_star,
         });
-if let Ok(s) = std::env::var("MF_SEED") { spec.seed = s.parse().unwrap(); } // TEMP
         spec.data.source = inputs_of(&kernel, self.scales(1.0));
         spec
     }
@@ -182,7 +180,8 @@ impl Claim for DepthScale {
             part.map(|part| part.times(per_layer))
         };
         let per_layer = LN_10 / (TO - FROM) as f64;
-        let mut parts = vec![part("slope of the correlation", per_layer, slope(&right), &correlations, allowed(&slope))?];
+        let mut parts =
+            vec![part("slope of the correlation", per_layer, slope(&right), &correlations, allowed(&slope))?];
         if self.gradients {
             let per_layer = 2.0 * LN_10 / (TO - 1) as f64;
             parts.push(part("slope of the gradient", per_layer, gradient(&right), &gradients, allowed(&gradient))?);

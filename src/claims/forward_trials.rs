@@ -46,8 +46,7 @@ pub(super) fn forward_trials<R: Send>(
         progress.advance(1);
         Ok(seen)
     };
-    let trials: Result<Vec<_>, _> =
-        (0..spec.measure.trials as u64).into_par_iter().map_init(|| None, trial).collect();
+    let trials: Result<Vec<_>, _> = (0..spec.measure.trials as u64).into_par_iter().map_init(|| None, trial).collect();
     progress.end();
     Ok(trials?)
 }

@@ -29,7 +29,8 @@ mod tests {
         let kernel = DMatrix::from_row_slice(2, 2, &[1.0, 0.2, 0.2, 0.5]);
         let scales = Scales { sigma_w: 1.3, sigma_b: 0.2 };
         let DataSource::Given { inputs, .. } = inputs_of(&kernel, scales) else { panic!("given") };
-        let back = (inputs.transpose() * &*inputs).map(|dot| dot * scales.weight_variance() / 2.0 + scales.bias_variance());
+        let back =
+            (inputs.transpose() * &*inputs).map(|dot| dot * scales.weight_variance() / 2.0 + scales.bias_variance());
         assert!((back - kernel).amax() < 1e-14);
     }
 }

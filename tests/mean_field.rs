@@ -161,3 +161,27 @@ fn the_edge_of_chaos_agrees_to_1e_11() {
     eprintln!("{compared} references compared");
     assert!(compared >= 50, "only {compared} references were found");
 }
+
+/// What lies between 0 and the range that is scanned, and what becomes of chi_1 at q* = 0.
+#[test]
+fn the_corner_at_zero_is_resolved() {
+    let at = |name: &str, sigma_w: f64, sigma_b: f64| {
+        let phi = by_name(name).expect("an activation");
+        let map = VarianceMap::new(&*phi).expect("exists");
+        phase_point(&map, Scales::new(sigma_w, sigma_b).expect("valid"), 1.0).expect("has a phase")
+    };
+    // V(q) = sigma_w^2 q + sigma_b^2 for small q: q* = sigma_b^2 / (1 - sigma_w^2).
+    for (name, sigma_w, sigma_b) in [("tanh", 0.5, 1e-6), ("tanh", 1e-8, 1e-9), ("tanh(1000*x)", 5e-4, 1e-6)] {
+        let slope: f64 = if name == "tanh" { sigma_w } else { 1000.0 * sigma_w };
+        let expected = sigma_b * sigma_b / (1.0 - slope * slope);
+        let q = at(name, sigma_w, sigma_b).q_star.expect("bounded");
+        assert!((q / expected - 1.0).abs() < 1e-5, "{name}: {q:e} not {expected:e}");
+    }
+    for name in ["elu", "softsign", "tanh", "sin"] {
+        let point = at(name, 1.0, 0.0);
+        assert_eq!((point.phase.name(), point.chi_1, point.q_star), ("critical", Some(1.0), Some(0.0)), "{name}");
+    }
+    // E elu^2 = q - a q^1.5 + ...: just above the edge the origin repels, and the fixed point beside it is tiny.
+    let point = at("elu", 1.000_003, 0.0);
+    assert!(point.stable && point.q_star.is_some_and(|q| (q - 5.654_909e-11).abs() < 1e-16), "{point:?}");
+}

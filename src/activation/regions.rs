@@ -53,10 +53,11 @@ impl Regions {
         }
         let seams = phi.seams();
         let centre = [phi.centre()];
-        let anchors = if seams.is_empty() { &centre } else { seams };
         for piece in 0..=seams.len() {
             let ends = [piece.checked_sub(1).map(|k| seams[k]), seams.get(piece).copied()];
-            let nodes = nodes(anchors, ends);
+            // Around the ends of the piece: with hundreds of seams, all of them for each piece would be millions of nodes.
+            let own: Vec<f64> = ends.iter().flatten().copied().collect();
+            let nodes = nodes(if own.is_empty() { &centre } else { &own }, ends);
             if nodes.iter().all(|x| phi.derivative(*x) == 0.0) {
                 push(&mut regions.inactive, Interval { from: ends[0], to: ends[1] });
             } else {

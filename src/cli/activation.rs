@@ -160,8 +160,7 @@ fn text(document: &Document) -> String {
             (_, Some(set), _) => format!("for {set}"),
             (_, None, serde_json::Value::Null) => "approached, not attained".to_owned(),
             (_, None, serde_json::Value::Array(points)) => {
-                let points: Vec<String> = points.iter().map(ToString::to_string).collect();
-                format!("at x = {}", points.join(", "))
+                format!("at x = {}", list(points.iter().map(ToString::to_string)))
             }
             (_, None, at) => format!("at x = {at}"),
         };
@@ -252,11 +251,25 @@ fn tailor(phi: &Arc<dyn Activation>, method: &str) -> anyhow::Result<String> {
         "tat" => tailored(phi, Tailoring::Transformation { depth, curvature: target }),
         name => anyhow::bail!("--tailor: unknown method `{name}`: {help}"),
     };
-    Ok(shaped.map_err(|error| anyhow::anyhow!("--tailor {method}: {error}"))?.name().to_owned())
+    let shaped = shaped.map_err(|error| anyhow::anyhow!("--tailor {method}: {error}"))?;
+    // Scales around scales, and around formulas, have no spelling but their formula.
+    if activation::by_name(shaped.name()).is_ok() {
+        return Ok(shaped.name().to_owned());
+    }
+    let formula = format!("expr: {}", shaped.formula().trim_start_matches("expr:").trim());
+    activation::by_name(&formula)?;
+    Ok(formula)
 }
 
+/// Places or intervals that are listed at most: more say less.
+const LISTED: usize = 8;
+
 fn list(items: impl Iterator<Item = String>) -> String {
-    items.collect::<Vec<_>>().join(", ")
+    let mut items: Vec<String> = items.collect();
+    let more = items.len().saturating_sub(LISTED);
+    items.truncate(LISTED);
+    let text = items.join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
 fn interval(interval: &Interval) -> String {

@@ -61,7 +61,11 @@ impl OutputFile {
     /// Tries the file's directory. Leaves nothing behind.
     pub fn prepare(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        anyhow::ensure!(!path.is_dir(), "{shown}: this is a directory; name a file");
+        // Renaming over a device or a pipe would replace it.
+        anyhow::ensure!(
+            path.is_file() || !path.exists(),
+            "{shown}: this is not a regular file; name one, or a new one"
+        );
         let problem = || format!("{shown}: cannot be written; its directory must exist and be writable");
         NamedTempFile::new_in(directory(path))
             .map_err(|error| std::io::Error::from(error.kind()))

@@ -25,7 +25,7 @@ use crate::study::{Edges, MapsSheet, PhaseDiagram};
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The activation, as in a specification; `all` for the edges of chaos of all that are known (with --critical)
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", allow_hyphen_values = true)]
     activation: String,
 
     /// Scale of the weights: a number, or n values as `lo:hi:n`
@@ -160,6 +160,11 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
         let message = anyhow::anyhow!("--q0 is {}; a variance must be above 0 and at most 1e6", arguments.q0);
         return Err(Failure::Input(message));
     }
+    if arguments.out.is_some() && arguments.out == arguments.figure {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "--out and --figure name the same file: one would overwrite the other"
+        )));
+    }
     let files = Files::prepare(arguments, console)?;
     if crate::names::canonical(&arguments.activation) == "all" {
         return all_edges(arguments, &files, console);
@@ -292,10 +297,20 @@ fn point_text(document: &PointDocument<'_>) -> String {
             };
             let _ = writeln!(text, "  c*     {:<20} {approach}", number(point.c_star));
         }
+        None if point.q_star == Some(0.0) => {
+            let _ = writeln!(text, "  c*     none: no variance is left");
+        }
         None if point.q_star.is_some() => {
             let _ = writeln!(text, "  c*     every correlation is kept");
         }
         None => {}
+    }
+    if point.phase == Phase::Critical && point.chi_parallel.is_some_and(|chi| chi.abs() > 1.0 + 1e-9) {
+        let _ = writeln!(
+            text,
+            "  unstable: chi_parallel = {:.12}, networks do not stay at q*",
+            point.chi_parallel.unwrap_or(1.0)
+        );
     }
     let others: Vec<_> =
         point.fixed_points.iter().filter(|p| point.q_star.is_none_or(|q| (p.q - q).abs() > 1e-9 * q)).collect();
@@ -305,7 +320,7 @@ fn point_text(document: &PointDocument<'_>) -> String {
             Stability::Marginal => "marginal",
             Stability::Unstable => "unstable",
         };
-        let _ = writeln!(text, "  another fixed point: q = {:.12}, {word}, chi_1 = {:.12}", other.q, other.chi_1);
+        let _ = writeln!(text, "  fixed point besides: q = {:.12}, {word}, chi_1 = {:.12}", other.q, other.chi_1);
     }
     if let Some(critical) = document.critical_sigma_w {
         let _ = writeln!(text, "edge of chaos at this sigma_b: sigma_w = {critical:.12}");
@@ -328,23 +343,30 @@ fn stable_point(edge: &EdgeOfChaos, map: &VarianceMap<'_>, sigma_b: f64) -> Opti
 fn critical_point(phi: &dyn Activation, sigma_b: f64, files: &Files, console: &Console) -> Result<ExitCode, Failure> {
     let map = VarianceMap::new(phi).map_err(Failure::input)?;
     let edge = EdgeOfChaos::new(&map).map_err(Failure::input)?;
-    let on_curve = stable_point(&edge, &map, sigma_b).or_else(|| edge.at(&map, sigma_b).first().copied());
-    let solved = match (on_curve, edge.at_origin) {
-        (Some(point), None) => Some((point.sigma_w, point.q_star)),
-        (_, Some(sigma_w)) if sigma_b == 0.0 => Some((sigma_w, 1.0)),
-        (Some(point), _) => Some((point.sigma_w, point.q_star)),
-        (None, _) => None,
-    };
-    let Some((sigma_w, start)) = solved else {
-        let message =
-            anyhow::anyhow!("{} has no edge of chaos at sigma_b = {sigma_b}; it is {}", phi.name(), edge.words());
-        return Err(Failure::Input(message));
+    let stable = stable_point(&edge, &map, sigma_b);
+    let on_curve = stable.or_else(|| edge.at(&map, sigma_b).into_iter().find(|point| point.q_star > 1e-9));
+    let at_origin = edge.at_origin.filter(|_| sigma_b == 0.0);
+    let (sigma_w, start) = match (stable, at_origin, on_curve) {
+        (Some(point), None, _) | (None, None, Some(point)) => (point.sigma_w, point.q_star),
+        (_, Some(sigma_w), _) => (sigma_w, 1.0),
+        (None, None, None) => {
+            let name = phi.name();
+            let message = anyhow::anyhow!("{name} has no edge of chaos at sigma_b = {sigma_b}; it is {}", edge.words());
+            return Err(Failure::Input(message));
+        }
     };
     let scales = Scales::new(sigma_w, sigma_b).map_err(Failure::input)?;
-    let mut found = phase_point(&map, scales, start).map_err(Failure::input)?;
-    if let Some(point) = on_curve.filter(|point| point.sigma_w == sigma_w) {
-        found = PhasePoint::on_edge(scales, point.q_star, point.chi_parallel, found.fixed_points);
-    }
+    let variances = map.variances(scales, start);
+    let found = match (&variances, on_curve.filter(|point| point.sigma_w == sigma_w)) {
+        // Every variance is kept.
+        (Ok(variances), _) if variances.every => phase_point(&map, scales, start).map_err(Failure::input)?,
+        (variances, point) => {
+            let fixed_points =
+                variances.as_ref().map_or_else(|_| Vec::new(), |variances| variances.fixed_points.clone());
+            let (q, chi_parallel) = point.map_or((0.0, 1.0), |point| (point.q_star, point.chi_parallel));
+            PhasePoint::on_edge(scales, q, chi_parallel, fixed_points)
+        }
+    };
     let critical = found.stable.then_some(sigma_w);
     print_point(phi, &found, critical, edge.words(), start, files, console)
 }

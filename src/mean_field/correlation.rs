@@ -62,7 +62,7 @@ impl CorrelationFixedPoint {
 const NODES: usize = 14;
 /// What a panel may leave out, relative to P(1).
 const TOLERANCE: f64 = 2e-14;
-const MOST_PANELS: usize = 60;
+const MOST_PANELS: usize = 32;
 
 impl CorrelationMap {
     /// The map of phi at variance q > 0.

@@ -161,7 +161,7 @@ impl EdgeOfChaos {
             (None, _) => "a curve".to_owned(),
         };
         if marginal == all {
-            words.push_str(", marginal along its length: the variance neither returns to q* nor leaves it");
+            words.push_str(", marginal along its length: chi_parallel = 1, the variance returns slowly or not at all");
         } else if unstable == 0 {
             words.push_str(", stable along its length");
         } else if unstable + marginal == all {

@@ -167,8 +167,9 @@ impl PhasePoint {
     /// The numbers on the edge of chaos at a given fixed point of the same scales: chi_1 = 1 and c* = 1 there, whether networks stay or not.
     pub fn on_edge(scales: Scales, q: f64, chi_parallel: f64, fixed_points: Vec<FixedPoint>) -> Self {
         let reached = FixedPoint::new(q, 1.0, chi_parallel);
-        let correlation = CorrelationFixedPoint { c: 1.0, distance: 0.0, chi_c: 1.0 };
-        Self::new(scales, Variances { fixed_points, reached: Some(reached), every: false }, Some(correlation))
+        // Without variance there is nothing to correlate.
+        let correlation = (q > 0.0).then_some(CorrelationFixedPoint { c: 1.0, distance: 0.0, chi_c: 1.0 });
+        Self::new(scales, Variances { fixed_points, reached: Some(reached), every: false }, correlation)
     }
 
     pub(super) fn new(scales: Scales, variances: Variances, correlation: Option<CorrelationFixedPoint>) -> Self {

@@ -40,9 +40,7 @@ pub enum TailoringError {
         domain: &'static str,
     },
     /// The equations have no solution that was found.
-    #[error(
-        "no scales and shifts make {activation} meet these conditions (the best leave them off by {residual:.1e}): {hint}"
-    )]
+    #[error("no scales and shifts make {activation} meet these conditions{}: {hint}", off_by(*residual))]
     NotSolved {
         /// The activation.
         activation: String,
@@ -54,6 +52,10 @@ pub enum TailoringError {
     /// An expectation does not exist.
     #[error(transparent)]
     Expectation(#[from] ExpectationError),
+}
+
+fn off_by(residual: f64) -> String {
+    if residual.is_finite() { format!(" (the best leave them off by {residual:.1e})") } else { String::new() }
 }
 
 /// phi with input and output scale and shift, `a phi(b x + c) + d`, so that the maps of the network meet the conditions.
@@ -90,6 +92,13 @@ pub fn tailored(phi: &std::sync::Arc<dyn Activation>, tailoring: Tailoring) -> R
             activation: phi.name().to_owned(),
             residual: f64::INFINITY,
             hint: "its maps do not depend on the scale of the input; tailor the slope of leaky_relu instead",
+        });
+    }
+    if matches!(tailoring, Tailoring::Transformation { .. }) && !phi.kinks().is_empty() {
+        return Err(TailoringError::NotSolved {
+            activation: phi.name().to_owned(),
+            residual: f64::INFINITY,
+            hint: "a kink makes C''(1) infinite; shape its kernel instead, or tailor the slope of leaky_relu",
         });
     }
     let mut best: Option<(f64, [f64; 3])> = None;

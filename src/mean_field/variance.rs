@@ -111,7 +111,7 @@ pub struct Variances {
 ///
 /// # Domain and accuracy
 ///
-/// Variances from [`LEAST_VARIANCE`] to [`GREATEST_VARIANCE`], and 0; fixed points to 1e-12 relative to `q / |1 - V'|`. Two fixed points
+/// Variances from [`LEAST_VARIANCE`] to [`GREATEST_VARIANCE`], and 0; below, one fixed point where the signs ask for it; fixed points to 1e-12 relative to `q / |1 - V'|`. Two fixed points
 /// whose ratio is below 1 + 1e-6 may be reported as one that is marginal, or not at all.
 ///
 /// # Source
@@ -147,6 +147,8 @@ pub(super) struct Univariate {
 pub const LEAST_VARIANCE: f64 = 1e-10;
 /// The greatest.
 pub const GREATEST_VARIANCE: f64 = 1e6;
+/// Fixed points are looked for down to here where the signs say that there is one below [`LEAST_VARIANCE`].
+const TINY: f64 = 1e-280;
 /// Nodes per factor of e.
 const NODES_PER_E_FOLD: f64 = 8.0;
 
@@ -230,13 +232,18 @@ impl<'a> VarianceMap<'a> {
         }
         let (weight, bias) = (scales.weight_variance(), scales.bias_variance());
         let mut fixed_points = Vec::new();
-        if bias == 0.0 && self.phi.value(0.0) == 0.0 {
-            let origin = self.at(LEAST_VARIANCE)?;
-            // Where E phi^2 is linear in q; a power above 1 (phi'(0) = 0) has slope 0 at the origin itself.
-            let (dphi2, slope) = (origin.dphi2, origin.phi2 / LEAST_VARIANCE);
-            let vanishing = self.phi.derivative(0.0) == 0.0 && slope < 1e-3 * self.at(1.0)?.slope.abs();
-            let factor = if vanishing { 0.0 } else { weight };
-            fixed_points.push(FixedPoint::new(0.0, factor * dphi2, factor * slope));
+        let value = self.phi.value(0.0);
+        let first = self.nodes[0];
+        // The sign of V(q) - q just above 0.
+        let mut sign = 1.0;
+        if bias == 0.0 && value == 0.0 {
+            let slope = weight * self.slope_at_origin();
+            let origin = FixedPoint::new(0.0, slope, slope);
+            sign = if origin.stability == Stability::Marginal { 0.0 } else { (slope - 1.0).signum() };
+            fixed_points.push(origin);
+        }
+        if sign * (weight * first.phi2 + bias - first.q) < 0.0 {
+            fixed_points.push(self.root(scales, [TINY, first.q], sign)?);
         }
         let excess = |node: &Node| weight * node.phi2 + bias - node.q;
         let lean = |node: &Node| weight * node.slope - 1.0;
@@ -252,6 +259,12 @@ impl<'a> VarianceMap<'a> {
         }
         let reached = self.reached(scales, start, &fixed_points)?;
         Ok(Variances { fixed_points, reached, every: false })
+    }
+
+    /// `E phi'^2`, and the slope of `E phi^2`, for q -> 0 where phi(0) = 0: either side of a kink has half of the weight.
+    fn slope_at_origin(&self) -> f64 {
+        let side = |x: f64| self.phi.derivative(x).powi(2);
+        0.5 * (side(f64::MIN_POSITIVE) + side(-f64::MIN_POSITIVE))
     }
 
     /// `V(q) = k q + sigma_b^2` with `k = sigma_w^2 E phi(z)^2`.
@@ -368,8 +381,11 @@ impl<'a> VarianceMap<'a> {
         if let Some(error) = &self.end {
             return Err(MeanFieldError::Expectation(error.clone()));
         }
-        // E phi^2 = r q - a sqrt(q) + ... for functions of linear growth, whose r decides; below that growth this gives r <= 0.
+        // Slower growth than q crosses the diagonal somewhere. E phi^2 = r q - a sqrt(q) + ... for functions of linear growth, whose r decides.
         let m = self.at(GREATEST_VARIANCE)?;
+        if m.slope * GREATEST_VARIANCE < (1.0 - 1e-3) * m.phi2 {
+            return Err(MeanFieldError::BeyondRange { scales });
+        }
         let limit = scales.weight_variance() * (2.0 * m.slope - m.phi2 / GREATEST_VARIANCE);
         if limit < 1.0 { Err(MeanFieldError::BeyondRange { scales }) } else { Ok(None) }
     }

@@ -25,11 +25,10 @@ fn title(sheet: &GainSheet) -> String {
     if most - least <= 1e-9 * most {
         return format!("{name} passes {} of a mean-square gradient at every variance", significant(most));
     }
-    format!(
-        "{name} passes {} to {} of a mean-square gradient, as the variance has it",
-        significant(least),
-        significant(most)
-    )
+    let number = |value: f64| {
+        if (1e-3..1e4).contains(&value) { significant(value) } else { format!("{value:.1e}") }
+    };
+    format!("{name} passes {} to {} of a mean-square gradient, as the variance has it", number(least), number(most))
 }
 
 fn draw(sheet: &GainSheet) -> Result<String, DrawingError> {

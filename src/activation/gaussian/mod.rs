@@ -105,7 +105,9 @@ impl GaussianPair {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ExpectationError {
     /// phi grows so fast that the integral is infinite, or beyond the largest double.
-    #[error("the Gaussian expectations of {activation} at variance {q} are infinite: it grows too fast")]
+    #[error(
+        "the Gaussian expectations of {activation} at variance {q} are infinite, or beyond the range of doubles: it grows too fast"
+    )]
     Diverges {
         /// The activation.
         activation: String,

@@ -4,18 +4,24 @@
 //! tests. [`registry`] lists the project's own claims, which `verify` runs; a new claim is one file and one line there.
 
 mod critical_scale;
+mod depth_scale;
 mod derivative_sup;
 mod dynamic_range;
 mod finite_differences;
 mod finite_width;
+mod forward_trials;
+mod given_kernel;
 mod he_relu;
+mod joint;
 mod lesson_causes;
 mod lesson_profile;
 mod losses;
+mod mean_field_maps;
 mod number;
 mod profile;
 mod pytorch_draws;
 mod relu_alignment;
+mod unstable_branch;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -134,6 +140,12 @@ pub fn registry() -> Vec<Box<dyn Claim>> {
     for profile in losses::PROFILES {
         claims.push(Box::new(profile));
     }
+    for maps in mean_field_maps::MAPS {
+        claims.push(Box::new(maps));
+    }
+    claims.push(Box::new(depth_scale::ORDERED));
+    claims.push(Box::new(depth_scale::CHAOTIC));
+    claims.push(Box::new(unstable_branch::UnstableBranch));
     let activations = || ACTIVATIONS.iter().map(Entry::activation);
     // A derivative without bound has no supremum to measure.
     for phi in activations().filter(|phi| phi.derivative_bounds().sup_abs.is_finite()) {

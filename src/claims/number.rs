@@ -76,21 +76,45 @@ impl Part {
         })
     }
 
-    fn half(&self) -> f64 {
-        normal_quantile(0.5 + 0.5 * LEVEL) * self.difference.standard_error + self.allowance
+    /// This in another unit: every number times `factor`.
+    pub fn times(self, factor: f64) -> Self {
+        let Estimate { value, standard_error } = self.difference;
+        Self {
+            predicted: factor * self.predicted,
+            difference: Estimate { value: factor * value, standard_error: factor.abs() * standard_error },
+            allowance: factor.abs() * self.allowance,
+            stated_error: factor.abs() * self.stated_error,
+            mistakes: self.mistakes.into_iter().map(|shift| Shift { by: factor * shift.by, ..shift }).collect(),
+            ..self
+        }
     }
 
-    fn verdict_if_shifted(&self, by: f64) -> Verdict {
-        let (centre, half) = (self.difference.value - by, self.half());
+    pub(super) fn half(&self, level: f64) -> f64 {
+        normal_quantile(0.5 + 0.5 * level) * self.difference.standard_error + self.allowance
+    }
+
+    pub(super) fn verdict_if_shifted(&self, by: f64, level: f64) -> Verdict {
+        let (centre, half) = (self.difference.value - by, self.half(level));
         decide(Interval { low: centre - half, high: centre + half }, self.stated_error)
+    }
+
+    pub(super) fn power_against(&self, by: f64, level: f64) -> f64 {
+        power(by, self.half(level), self.difference.standard_error, self.stated_error)
+    }
+
+    /// What was found, in words.
+    pub(super) fn words(&self) -> String {
+        let Self { label, difference, predicted, stated_error, .. } = self;
+        let Estimate { value, standard_error } = difference;
+        format!("{label} {value:+.4} +- {standard_error:.4} from {predicted:.4} (allowed {stated_error:.4})")
     }
 
     fn control(&self, shift: &Shift) -> ControlResult {
         ControlResult {
             mistake: format!("{}: {}", self.label, shift.mistake),
             predicted: self.predicted + shift.by,
-            verdict: self.verdict_if_shifted(shift.by),
-            power: power(shift.by, self.half(), self.difference.standard_error, self.stated_error),
+            verdict: self.verdict_if_shifted(shift.by, LEVEL),
+            power: self.power_against(shift.by, LEVEL),
         }
     }
 }
@@ -110,29 +134,21 @@ fn lack_of_fit(fit: &Extrapolation) -> f64 {
 }
 
 /// Below this, over all parts, the approach is not 1/width and nothing is confirmed.
-const LACK_OF_FIT: f64 = 1e-3;
+pub(super) const LACK_OF_FIT: f64 = 1e-3;
 
 /// The least power of a control for a confirmed claim.
-const LEAST_POWER: f64 = 0.95;
+pub(super) const LEAST_POWER: f64 = 0.95;
 
 /// The verdict over all parts; the first part is the headline. A claim whose controls lack power stays open.
 pub(super) fn conclude(heading: Heading, parts: &[Part]) -> ClaimResult {
     let controls: Vec<ControlResult> =
         parts.iter().flat_map(|part| part.mistakes.iter().map(|shift| part.control(shift))).collect();
-    let verdict = Verdict::all(parts.iter().map(|part| part.verdict_if_shifted(0.0)));
+    let verdict = Verdict::all(parts.iter().map(|part| part.verdict_if_shifted(0.0, LEVEL)));
     let powerful = controls.iter().all(|control| control.power >= LEAST_POWER);
     let bent = parts.iter().any(|part| part.fit_p.is_some_and(|p| p * (parts.len() as f64) < LACK_OF_FIT));
     let verdict = if verdict == Verdict::Confirmed && (!powerful || bent) { Verdict::Inconclusive } else { verdict };
     let first = &parts[0];
-    let found: Vec<String> = parts
-        .iter()
-        .map(|part| {
-            format!(
-                "{} {:+.4} +- {:.4} from {:.4} (allowed {:.4})",
-                part.label, part.difference.value, part.difference.standard_error, part.predicted, part.stated_error
-            )
-        })
-        .collect();
+    let found: Vec<String> = parts.iter().map(Part::words).collect();
     ClaimResult {
         id: heading.id,
         statement: heading.statement,

@@ -94,12 +94,15 @@ impl EdgeOfChaos {
         Ok(Self { branches, at_origin: origin, point: false })
     }
 
-    /// The points with biases of scale `sigma_b`, to the accuracy of the map, in order of growing q*.
+    /// The points with biases of scale `sigma_b`, to the accuracy of the map, in order of growing q*, without the one at the origin.
     pub fn at(&self, map: &VarianceMap<'_>, sigma_b: f64) -> Vec<EdgePoint> {
         let wanted = sigma_b * sigma_b;
         let mut found: Vec<EdgePoint> = Vec::new();
         for branch in &self.branches {
-            for pair in branch.windows(2) {
+            // Where the edge begins at the origin, sigma_b is 0 to rounding on a whole stretch: the point is `at_origin`.
+            let from_origin = wanted == 0.0 && self.at_origin.is_some() && branch[0].q_star < 2.0 * LEAST_VARIANCE;
+            let skipped = if from_origin { branch.iter().take_while(|point| point.sigma_b == 0.0).count() } else { 0 };
+            for pair in branch[skipped..].windows(2) {
                 let off = |point: &EdgePoint| point.sigma_b * point.sigma_b - wanted;
                 let (left, right) = (off(&pair[0]), off(&pair[1]));
                 if left == 0.0 {

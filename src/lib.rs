@@ -33,6 +33,7 @@
 //! | 1 | [`stats`] | estimates, extrapolation, log-scale samples, seed streams |
 //! | 1 | [`tensor_file`] | named tensors from files |
 //! | 2 | [`activation`] | one file per family, expressions of the user; Gaussian expectations |
+//! | 2 | [`law`] | laws of random spectra, one file each: density, distribution, moments |
 //! | 3 | [`ensemble`] | one file per ensemble of weight matrices |
 //! | 3 | [`mean_field`] | kernels of a batch; variance and correlation maps, their fixed points; phases, the edge of chaos; tailored activations |
 //! | 4 | [`data`] | inputs, recorded reference data |
@@ -46,8 +47,8 @@
 //! | 11 | [`report`] | figures, one file each; the page around them |
 //! | 12 | [`cli`] | one file per command |
 //!
-//! One obvious place for each change: an activation, ensemble, preset, claim or figure is one new file and one line in its
-//! registry ([`activation::ACTIVATIONS`], [`ensemble::ENSEMBLES`], [`spec::PRESETS`], [`spec::TORCH_SCHEMES`],
+//! One obvious place for each change: an activation, law, ensemble, preset, claim or figure is one new file and one line in its
+//! registry ([`activation::ACTIVATIONS`], [`ensemble::ENSEMBLES`], [`law::LAWS`], [`spec::PRESETS`], [`spec::TORCH_SCHEMES`],
 //! [`claims::registry`], [`report::FIGURES`]).
 
 #![deny(missing_docs)]
@@ -61,6 +62,7 @@ pub mod claims;
 pub mod cli;
 pub mod data;
 pub mod ensemble;
+pub mod law;
 pub mod layer;
 pub mod linalg;
 pub mod mean_field;

@@ -1,7 +1,8 @@
 //! Numerical analysis without domain words: adaptive quadrature over panels ([`integrate`]), maximisation of a smooth function on
-//! an interval ([`maximize`]), Chebyshev series ([`Chebyshev`]), the normal distribution to the last places, intervals that contain
+//! an interval ([`maximize`]), bisection ([`bisect`]), Chebyshev series ([`Chebyshev`]), the normal distribution to the last places, intervals that contain
 //! the exact result ([`Interval`]) and numbers beyond the range of doubles ([`Extended`]).
 
+mod bisect;
 mod chebyshev;
 mod extended;
 mod gauss_legendre;
@@ -11,6 +12,7 @@ mod maximize;
 mod normal;
 mod quadrature;
 
+pub use bisect::bisect;
 pub use chebyshev::Chebyshev;
 pub use extended::Extended;
 pub use gauss_legendre::gauss_legendre;

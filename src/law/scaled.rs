@@ -32,7 +32,7 @@ impl Scaled {
         (x - shift) * (-ln_factor).exp()
     }
 
-    fn from_unit(&self, x: f64) -> f64 {
+    fn of_unit(&self, x: f64) -> f64 {
         let (ln_factor, shift) = self.transform();
         // 0 stays 0 where the factor overflows.
         if x == 0.0 && shift == 0.0 { 0.0 } else { x * ln_factor.exp() + shift }
@@ -62,11 +62,11 @@ impl Law for Scaled {
 
     fn support(&self) -> Support {
         let Support { low, high } = self.law.support();
-        Support { low: self.from_unit(low), high: self.from_unit(high) }
+        Support { low: self.of_unit(low), high: self.of_unit(high) }
     }
 
     fn atoms(&self) -> Vec<Atom> {
-        self.law.atoms().into_iter().map(|atom| Atom { at: self.from_unit(atom.at), ..atom }).collect()
+        self.law.atoms().into_iter().map(|atom| Atom { at: self.of_unit(atom.at), ..atom }).collect()
     }
 
     fn pdf(&self, x: f64) -> f64 {
@@ -83,7 +83,7 @@ impl Law for Scaled {
     }
 
     fn quantile(&self, p: f64) -> f64 {
-        self.from_unit(self.law.quantile(p))
+        self.of_unit(self.law.quantile(p))
     }
 
     fn moment(&self, k: u32) -> Option<f64> {

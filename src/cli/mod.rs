@@ -9,6 +9,7 @@ mod chain;
 mod console;
 mod failure;
 mod files;
+mod law;
 mod measure;
 mod phase;
 mod predict;
@@ -60,6 +61,8 @@ Examples:
   gradspectra chain model.safetensors   all singular values of the product of its matrices
   gradspectra phase tanh --critical --sigma-b 0.05
                                         the scale of the weights at which gradients hold
+  gradspectra law fuss_catalan --factors 10
+                                        the singular values of a product of ten large matrices
   gradspectra verify                    every claim of the project, with its controls
 
 A first specification of your own:
@@ -87,6 +90,7 @@ enum Command {
     Chain(chain::Arguments),
     Activation(activation::Arguments),
     Phase(phase::Arguments),
+    Law(law::Arguments),
 }
 
 /// Runs the program on the process's own arguments.
@@ -113,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Chain(arguments) => chain::run(&arguments, &console),
         Command::Activation(arguments) => activation::run(&arguments, &console),
         Command::Phase(arguments) => phase::run(&arguments, &console),
+        Command::Law(arguments) => law::run(&arguments, &console),
     };
     match outcome {
         Ok(code) => code,

@@ -3,6 +3,8 @@
 //! [`LAWS`] is the registry from which the command line follows. Every law is that of matrices whose entries have variance 1/fan_in;
 //! [`Scaled`] moves it to another sigma_w. W is fan_out x fan_in throughout, `J = W_L ... W_1`, x a squared singular value of J.
 
+#[cfg(test)]
+mod contract;
 mod error;
 mod marchenko_pastur;
 mod registry;
@@ -16,7 +18,7 @@ use serde::Serialize;
 
 pub use error::LawError;
 pub use marchenko_pastur::MarchenkoPastur;
-pub use registry::{Entry, Field, LAWS, Parameter, Parameters, build};
+pub use registry::{Entry, Field, LAWS, Parameter, Parameters, build, find};
 pub use scaled::Scaled;
 
 /// What a law is the law of.

@@ -117,6 +117,15 @@ pub const LAWS: &[Entry] = &[Entry {
     build: |given| Ok(Arc::new(MarchenkoPastur::from_parameters(given)?)),
 }];
 
+/// The line of the registry with the given name or alias; case and underscores do not count.
+///
+/// # Errors
+///
+/// [`LawError::Name`] with the nearest known name.
+pub fn find(name: &str) -> Result<&'static Entry, LawError> {
+    Ok(names::find("law", LAWS, name)?)
+}
+
 /// The law of the given name and parameters.
 ///
 /// # Errors
@@ -132,7 +141,7 @@ pub const LAWS: &[Entry] = &[Entry {
 /// # Ok::<(), gradspectra::law::LawError>(())
 /// ```
 pub fn build(name: &str, given: &Parameters) -> Result<Arc<dyn Law>, LawError> {
-    let entry = names::find("law", LAWS, name)?;
+    let entry = find(name)?;
     if let Some(parameter) = given.given().into_iter().find(|parameter| !entry.parameters.contains(parameter)) {
         let takes: Vec<String> = entry.parameters.iter().map(|parameter| format!("--{}", parameter.name())).collect();
         return Err(LawError::NotTaken {

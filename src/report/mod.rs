@@ -11,6 +11,7 @@ mod chain;
 mod gains;
 mod gradient_norms;
 mod html;
+mod law;
 mod lesson;
 mod phase;
 mod product_spectrum;
@@ -27,6 +28,7 @@ use crate::study::Study;
 pub use chain::chain_figure;
 pub use gains::gain_figure;
 pub use html::page;
+pub use law::law_figure;
 pub use phase::{edges_figure, maps_figure, phase_figure};
 pub use words::finding;
 

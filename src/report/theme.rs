@@ -208,6 +208,23 @@ pub(super) fn dashed(chart: &mut Chart<'_, '_>, line: &[(f64, f64)], colour: RGB
     Ok(())
 }
 
+/// A dashed vertical line.
+pub(super) fn dashed_vertical(
+    chart: &mut Chart<'_, '_>,
+    at: f64,
+    low: f64,
+    high: f64,
+    colour: RGBColor,
+) -> Result<(), DrawingError> {
+    let count = 30;
+    let step = (high - low) / f64::from(2 * count - 1);
+    for k in 0..count {
+        let from = low + step * f64::from(2 * k);
+        chart.draw_series([PathElement::new(vec![(at, from), (at, from + step)], colour.stroke_width(MEDIUM))])?;
+    }
+    Ok(())
+}
+
 /// Grid, ticks and descriptions.
 pub(super) fn mesh(chart: &mut Chart<'_, '_>, x: Option<&str>, y: &str) -> Result<(), DrawingError> {
     let mut mesh = chart.configure_mesh();

@@ -3,6 +3,7 @@
 
 mod action;
 mod activation_sheet;
+mod law_sheet;
 mod phase_diagram;
 mod reference;
 mod variants;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use action::{Action, After, Candidate, Critical, Departure, ProfileSummary};
 pub use activation_sheet::{ActivationSheet, GainSheet};
+pub use law_sheet::LawSheet;
 pub use phase_diagram::{Edges, MapsSheet, PhaseDiagram};
 pub use reference::{Reference, ReferenceLayer};
 pub use variants::{Range, Variant, VariantLayer};

@@ -28,7 +28,7 @@
 //! | floor | module | what lives there |
 //! |---|---|---|
 //! | 0 | [`names`] | names that people type: comparison, the nearest known one, natural order |
-//! | 0 | [`numeric`] | quadrature in one and many dimensions, maximisation, Chebyshev series, normal tails, intervals; no domain words |
+//! | 0 | [`numeric`] | quadrature in one and many dimensions, maximisation, Chebyshev series, the Airy function, normal tails, intervals; no domain words |
 //! | 1 | [`linalg`] | BLAS and LAPACK over nalgebra matrices, the only home of foreign calls; spectra of long products |
 //! | 1 | [`stats`] | estimates, extrapolation, log-scale samples, seed streams |
 //! | 1 | [`tensor_file`] | named tensors from files |

@@ -3,12 +3,27 @@
 //! [`LAWS`] is the registry from which the command line follows. Every law is that of matrices whose entries have variance 1/fan_in;
 //! [`Scaled`] moves it to another sigma_w. W is fan_out x fan_in throughout, `J = W_L ... W_1`, x a squared singular value of J.
 
+mod circular;
 #[cfg(test)]
 mod contract;
 mod error;
+mod finite_size;
+mod free_product;
+mod fuss_catalan;
+mod growth;
+mod hard_edge;
+mod largest_singular_value;
+mod log_gamma_sum;
+mod lyapunov;
 mod marchenko_pastur;
+mod product_eigenvalues;
 mod registry;
 mod scaled;
+mod smallest_singular_value;
+mod spectral_radius;
+mod tracy_widom;
+mod triangular;
+mod widths;
 
 use std::fmt::Debug;
 
@@ -16,10 +31,23 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+pub use circular::{Circular, expected_real_eigenvalues};
 pub use error::LawError;
+pub use finite_size::gaussian_second_moment;
+pub use free_product::{FreeProduct, Layer, Weights};
+pub use fuss_catalan::FussCatalan;
+pub use growth::Growth;
+pub use hard_edge::HardEdge;
+pub use largest_singular_value::LargestSingularValue;
+pub use lyapunov::{LargestSum, LyapunovSpectrum};
 pub use marchenko_pastur::MarchenkoPastur;
+pub use product_eigenvalues::{LogRadius, ProductEigenvalues};
 pub use registry::{Entry, Field, LAWS, Parameter, Parameters, build, find};
 pub use scaled::Scaled;
+pub use smallest_singular_value::SmallestSingularValue;
+pub use spectral_radius::GinibreRadius;
+pub use tracy_widom::TracyWidom;
+pub use triangular::Triangular;
 
 /// What a law is the law of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -186,7 +214,7 @@ pub trait Law: Debug + Send + Sync {
     }
 }
 
-/// `E X^k` with the sign of NaN left alone: helper of laws that are 0 below `low` and `outside(1)` above.
+/// The distribution function outside the support: 0 below, 1 above, NaN for NaN; `None` inside.
 fn outside(x: f64, support: Support) -> Option<f64> {
     if x.is_nan() {
         Some(f64::NAN)

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Law, LawError, MarchenkoPastur, Scaled};
+use super::{
+    Circular, FreeProduct, FussCatalan, GinibreRadius, Growth, HardEdge, LargestSingularValue, Law, LawError,
+    LyapunovSpectrum, MarchenkoPastur, ProductEigenvalues, Scaled, SmallestSingularValue, TracyWidom, Triangular,
+};
 use crate::names::{self, Registered};
 
 /// Whether entries are real or complex.
@@ -108,14 +111,113 @@ impl Registered for Entry {
 }
 
 /// Every law that the command line can name.
-pub const LAWS: &[Entry] = &[Entry {
-    name: "marchenko_pastur",
-    aliases: &["mp", "wishart"],
-    summary: "squared singular values of one matrix, fan_out/fan_in = ratio",
-    parameters: &[Parameter::Ratio, Parameter::Widths, Parameter::SigmaW],
-    example: "--ratio 0.5",
-    build: |given| Ok(Arc::new(MarchenkoPastur::from_parameters(given)?)),
-}];
+pub const LAWS: &[Entry] = &[
+    Entry {
+        name: "marchenko_pastur",
+        aliases: &["mp", "wishart"],
+        summary: "squared singular values of one matrix, fan_out/fan_in = ratio",
+        parameters: &[Parameter::Ratio, Parameter::Widths, Parameter::SigmaW],
+        example: "--ratio 0.5",
+        build: |given| Ok(Arc::new(MarchenkoPastur::from_parameters(given)?)),
+    },
+    Entry {
+        name: "tracy_widom",
+        aliases: &["tw"],
+        summary: "largest eigenvalue of a large covariance matrix, centred and scaled",
+        parameters: &[Parameter::Field],
+        example: "--field real",
+        build: |given| Ok(Arc::new(TracyWidom::from_parameters(given)?)),
+    },
+    Entry {
+        name: "largest_singular_value",
+        aliases: &["smax"],
+        summary: "largest squared singular value of one Gaussian matrix, by Tracy-Widom",
+        parameters: &[Parameter::Widths, Parameter::Field, Parameter::SigmaW],
+        example: "--widths 100,200",
+        build: |given| Ok(Arc::new(LargestSingularValue::from_parameters(given)?)),
+    },
+    Entry {
+        name: "hard_edge",
+        aliases: &["edelman"],
+        summary: "n times the smallest singular value of a large square matrix",
+        parameters: &[Parameter::Field],
+        example: "--field real",
+        build: |given| Ok(Arc::new(HardEdge::from_parameters(given)?)),
+    },
+    Entry {
+        name: "smallest_singular_value",
+        aliases: &["smin"],
+        summary: "smallest squared singular value of one square Gaussian matrix, exact",
+        parameters: &[Parameter::Widths, Parameter::Field, Parameter::SigmaW],
+        example: "--widths 50",
+        build: |given| Ok(Arc::new(SmallestSingularValue::from_parameters(given)?)),
+    },
+    Entry {
+        name: "circular",
+        aliases: &["girko"],
+        summary: "moduli of the eigenvalues of one large square matrix",
+        parameters: &[Parameter::Widths, Parameter::SigmaW],
+        example: "--widths 50",
+        build: |given| Ok(Arc::new(Circular::from_parameters(given)?)),
+    },
+    Entry {
+        name: "ginibre_radius",
+        aliases: &["spectral_radius"],
+        summary: "spectral radius of one complex Gaussian matrix, exact",
+        parameters: &[Parameter::Widths, Parameter::SigmaW],
+        example: "--widths 50",
+        build: |given| Ok(Arc::new(GinibreRadius::from_parameters(given)?)),
+    },
+    Entry {
+        name: "fuss_catalan",
+        aliases: &["product_square"],
+        summary: "squared singular values of a product of square matrices; with one width n, exact numbers of that size",
+        parameters: &[Parameter::Factors, Parameter::Widths, Parameter::SigmaW],
+        example: "--factors 10",
+        build: |given| Ok(Arc::new(FussCatalan::from_parameters(given)?)),
+    },
+    Entry {
+        name: "free_product",
+        aliases: &["product", "rectangular"],
+        summary: "squared singular values of a product n_0 -> ... -> n_L, zeros included; ensembles gaussian, orthogonal, each with \
+                  *relu or *mask(p) behind it if units are switched off",
+        parameters: &[Parameter::Factors, Parameter::Widths, Parameter::Ensembles, Parameter::SigmaW],
+        example: "--widths 784,256,10 --ensembles gaussian*relu,orthogonal",
+        build: |given| Ok(Arc::new(FreeProduct::from_parameters(given)?)),
+    },
+    Entry {
+        name: "growth",
+        aliases: &["direction", "log_norm"],
+        summary: "ln |J v| / |v| of a fixed vector through Gaussian layers, exact at any width and depth",
+        parameters: &[Parameter::Widths, Parameter::Factors, Parameter::SigmaW],
+        example: "--widths 50 --factors 10",
+        build: |given| Ok(Arc::new(Growth::from_parameters(given)?)),
+    },
+    Entry {
+        name: "lyapunov",
+        aliases: &["newman"],
+        summary: "Lyapunov exponents of products of Gaussian matrices, exact at any width",
+        parameters: &[Parameter::Widths, Parameter::Factors, Parameter::SigmaW],
+        example: "--widths 50",
+        build: |given| Ok(Arc::new(LyapunovSpectrum::from_parameters(given)?)),
+    },
+    Entry {
+        name: "triangular",
+        aliases: &[],
+        summary: "Lyapunov exponents of products of large matrices",
+        parameters: &[Parameter::SigmaW],
+        example: "",
+        build: |_| Ok(Arc::new(Triangular)),
+    },
+    Entry {
+        name: "product_eigenvalues",
+        aliases: &["eigenvalues"],
+        summary: "moduli of the eigenvalues of a product of large square matrices",
+        parameters: &[Parameter::Factors, Parameter::Widths, Parameter::SigmaW],
+        example: "--factors 10",
+        build: |given| Ok(Arc::new(ProductEigenvalues::from_parameters(given)?)),
+    },
+];
 
 /// The line of the registry with the given name or alias; case and underscores do not count.
 ///

@@ -32,6 +32,12 @@ impl Chebyshev {
         }
     }
 
+    /// The series with the given coefficients `a_k`, at least one.
+    pub fn with_coefficients(left: f64, right: f64, coefficients: Vec<f64>) -> Self {
+        debug_assert!(!coefficients.is_empty());
+        Self { centre: 0.5 * (left + right), half: 0.5 * (right - left), coefficients }
+    }
+
     /// The left end.
     pub fn left(&self) -> f64 {
         self.centre - self.half
@@ -87,6 +93,18 @@ impl Chebyshev {
         self.coefficients.iter().rev().take(2).fold(0.0, |tail: f64, a| tail.max(a.abs()))
     }
 
+    /// `f'`, as a series: `b_{k-1} = b_{k+1} + 2 k a_k`, the constant halved, per half width of the interval.
+    pub fn derivative(&self) -> Self {
+        let count = self.coefficients.len();
+        let mut b = vec![0.0; count + 1];
+        for k in (1..count).rev() {
+            b[k - 1] = b.get(k + 1).copied().unwrap_or(0.0) + 2.0 * k as f64 * self.coefficients[k];
+        }
+        b[0] *= 0.5;
+        b.truncate((count - 1).max(1));
+        Self { coefficients: b.into_iter().map(|b| b / self.half).collect(), ..*self }
+    }
+
     /// `int_left^x f`, as a series.
     pub fn integral(&self) -> Self {
         let a = |k: usize| self.coefficients.get(k).copied().unwrap_or(0.0);
@@ -117,6 +135,8 @@ mod tests {
             let x = -0.5 + 0.1 * f64::from(k);
             assert!((series.at(x) - x.exp()).abs() < 1e-14);
             assert!((integral.at(x) - (x.exp() - (-0.5f64).exp())).abs() < 1e-14);
+            assert!((series.derivative().at(x) - x.exp()).abs() < 1e-12);
+            assert!((integral.derivative().at(x) - series.at(x)).abs() < 1e-13);
         }
         let weights = Chebyshev::weights(-0.5, 1.5, 20, 0.3);
         let sum: f64 = weights.iter().zip(&values).map(|(weight, value)| weight * value).sum();
@@ -124,6 +144,7 @@ mod tests {
         let twice = Chebyshev::combination([(&series, 0.5), (&series, 1.5)]).expect("two series");
         assert!((twice.at(0.3) - 2.0 * 0.3f64.exp()).abs() < 8e-15);
         assert_eq!((series.left(), series.right()), (-0.5, 1.5));
+        assert_eq!(Chebyshev::with_coefficients(0.0, 1.0, vec![3.0]).derivative().at(0.3), 0.0);
         // Six nodes do not do for exp on this interval: the tail says so.
         let short: Vec<f64> = Chebyshev::nodes(-0.5, 1.5, 6).map(f64::exp).collect();
         assert!(Chebyshev::through(-0.5, 1.5, &short).tail() > 1e-5);

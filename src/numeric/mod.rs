@@ -1,10 +1,13 @@
 //! Numerical analysis without domain words: adaptive quadrature over panels ([`integrate`]), maximisation of a smooth function on
-//! an interval ([`maximize`]), bisection ([`bisect`]), Chebyshev series ([`Chebyshev`]), the normal distribution to the last places, intervals that contain
-//! the exact result ([`Interval`]) and numbers beyond the range of doubles ([`Extended`]).
+//! an interval ([`maximize`]), bisection ([`bisect`]), Chebyshev series ([`Chebyshev`]), the Airy function ([`airy()`]), the gamma function and its
+//! derivatives ([`polygamma`]), the normal distribution to the last places, intervals that contain the exact result ([`Interval`]) and
+//! numbers beyond the range of doubles ([`Extended`]).
 
+mod airy;
 mod bisect;
 mod chebyshev;
 mod extended;
+mod gamma;
 mod gauss_legendre;
 mod interval;
 mod kronecker;
@@ -12,9 +15,11 @@ mod maximize;
 mod normal;
 mod quadrature;
 
+pub use airy::{Airy, airy};
 pub use bisect::bisect;
 pub use chebyshev::Chebyshev;
 pub use extended::Extended;
+pub use gamma::{digamma_minus_ln, ln_gamma_beyond_linear, polygamma};
 pub use gauss_legendre::gauss_legendre;
 pub use interval::Interval;
 pub use kronecker::Kronecker;

@@ -2,19 +2,12 @@
 
 use nalgebra::DMatrix;
 
-use super::{LinalgError, dimension};
+use super::{Eigenvalue, LinalgError, eigenvalues};
 
 /// Moduli of all n eigenvalues of an n x n matrix with their multiplicities, in descending order; the first is the
 /// spectral radius.
 ///
-/// LAPACK `dgeev` without vectors: balancing, Hessenberg form, QR iteration, about 10 n^3 operations.
-///
-/// # Accuracy
-///
-/// The computed values are those of `A + E` with `||E||` a modest multiple of `eps ||A||`. An eigenvalue of a normal matrix
-/// moves by at most `||E||`: moduli below `1e-16 ||A||` carry no digits. Of a non-normal matrix it moves by up to
-/// `||E||` times its condition number, and an eigenvalue in a Jordan block of size k by the order of
-/// `||A|| (||E|| / ||A||)^(1/k)`: a nilpotent n x n block, whose eigenvalues are all 0, may show moduli of `eps^(1/n) ||A||`.
+/// Those of [`eigenvalues`], with its accuracy.
 ///
 /// # Errors
 ///
@@ -30,52 +23,8 @@ use super::{LinalgError, dimension};
 /// assert!(moduli.iter().all(|modulus| (modulus - 2.0).abs() < 1e-15));
 /// # Ok::<(), gradspectra::linalg::LinalgError>(())
 /// ```
-pub fn eigenvalue_moduli(mut matrix: DMatrix<f64>) -> Result<Vec<f64>, LinalgError> {
-    let (rows, columns) = matrix.shape();
-    if rows != columns {
-        return Err(LinalgError::NotSquare { rows, columns });
-    }
-    if !matrix.iter().all(|entry| entry.is_finite()) {
-        return Err(LinalgError::NotFinite { rows, columns });
-    }
-    if rows == 0 {
-        return Ok(Vec::new());
-    }
-    let n = dimension(rows, columns, rows)?;
-    let (mut real, mut imaginary) = (vec![0.0; rows], vec![0.0; rows]);
-    let mut no_vectors = [[0.0]; 2];
-    let mut call = |work: &mut [f64], work_length: i32| {
-        let mut info = 0;
-        let [left, right] = &mut no_vectors;
-        // SAFETY: the matrix is column-major with leading dimension n, `real` and `imaginary` hold n entries; with
-        // 'N' twice the vector arguments are not referenced.
-        unsafe {
-            lapack::dgeev(
-                b'N',
-                b'N',
-                n,
-                matrix.as_mut_slice(),
-                n,
-                &mut real,
-                &mut imaginary,
-                left,
-                1,
-                right,
-                1,
-                work,
-                work_length,
-                &mut info,
-            );
-        }
-        if info == 0 { Ok(()) } else { Err(LinalgError::Info { routine: "dgeev", info, rows, columns }) }
-    };
-    let mut optimal = [0.0];
-    call(&mut optimal, -1)?;
-    let work_length = optimal[0] as usize;
-    call(&mut vec![0.0; work_length], dimension(rows, columns, work_length)?)?;
-    let mut moduli: Vec<f64> = real.iter().zip(&imaginary).map(|(re, im)| re.hypot(*im)).collect();
-    moduli.sort_by(|a, b| b.total_cmp(a));
-    Ok(moduli)
+pub fn eigenvalue_moduli(matrix: DMatrix<f64>) -> Result<Vec<f64>, LinalgError> {
+    Ok(eigenvalues(matrix)?.into_iter().map(Eigenvalue::modulus).collect())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! - [`bidiagonal_singular_values`]: O(n^2), to high relative accuracy.
 //! - [`ScaledProduct`]: the explicit product in range: eigenvalues of largest modulus, and what it loses.
 //! - [`one_ulp_off`]: the smallest change of a matrix, for conditioning.
+//! - [`eigenvalues`]: all eigenvalues of one matrix, no vectors.
 //! - [`eigenvalue_moduli`]: the moduli of all eigenvalues of one matrix, no vectors.
 //! - [`orthonormal_columns`]: the orthonormal factor of a QR decomposition with positive diagonal of R.
 //! - [`ln_norm`]: logarithm of a Frobenius norm that neither overflows nor underflows.
@@ -20,6 +21,7 @@ mod back_end;
 mod bidiagonal;
 mod chain;
 mod eigenvalue_moduli;
+mod eigenvalues;
 mod gemm;
 mod norm;
 mod orthonormal;
@@ -32,6 +34,7 @@ mod threads;
 pub use bidiagonal::bidiagonal_singular_values;
 pub use chain::{Chain, LogSingularValues, TriangularChain};
 pub use eigenvalue_moduli::eigenvalue_moduli;
+pub use eigenvalues::{Eigenvalue, eigenvalues};
 pub use gemm::{Transpose, gemm};
 use gemm::{gemm_blocks, triangular_multiply};
 pub use norm::ln_norm;

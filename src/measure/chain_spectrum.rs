@@ -3,9 +3,10 @@
 use nalgebra::DMatrix;
 use serde::Serialize;
 
-use super::depths::{shown_depths, spaced_depths};
+use super::depths::spaced_depths;
 use super::{MEMORY_LIMIT, MeasureError, Progress};
 use crate::linalg::{Chain, LinalgError, LogSingularValues, ScaledProduct, one_ulp_off};
+use crate::spec::shown_depths;
 
 /// What the factors of a product do together.
 ///

@@ -1,11 +1,6 @@
 //! Depths at which a product is looked at.
 
-/// The depths that figures show: 1, a fifth, half and all of `depth`, rounded up, in increasing order.
-pub(super) fn shown_depths(depth: usize) -> Vec<usize> {
-    let mut shown = vec![1, depth.div_ceil(5), depth.div_ceil(2), depth];
-    shown.dedup();
-    shown
-}
+use crate::spec::shown_depths;
 
 /// At most about `count` depths from 1 to `depth` with equal ratios, every one of them where they are few; those that are shown are among
 /// them. In increasing order.

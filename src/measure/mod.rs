@@ -1,14 +1,18 @@
 //! Measurements of a specification: independent networks are drawn, run forward and backward, and observed by hooks.
 //!
 //! [`measure`] gives every quantity of every layer with its standard error; [`pre_activation_densities`] the distribution
-//! of the pre-activations, [`product_spectrum`] the singular values of the weights' product. Trials run in parallel and are reduced in their order: the same numbers for any thread count.
+//! of the pre-activations, [`product_spectrum`] the singular values of the weights' product, [`RandomProduct`] those of matrices without a network. Trials run in parallel and are reduced in their order: the same numbers for any thread count.
 
 mod chain_spectrum;
+mod deep_products;
 mod density;
 mod depths;
+mod eigenvalue_cases;
 mod gains;
 mod jacobian;
+mod norm_bounds;
 mod product_spectrum;
+mod products;
 mod progress;
 mod range;
 mod result;
@@ -18,9 +22,19 @@ mod trial;
 use rayon::prelude::*;
 
 pub use chain_spectrum::{ChainSpectrum, DepthRange, DepthSpectrum, chain_spectrum};
+pub use deep_products::{
+    DeepProducts, DepthExponents, GrowthSampler, LargestAndDirection, MeasuredExponent, MeasuredExponents,
+    RunningExponent, TiedGrowth,
+};
 pub use density::{LayerDensity, pre_activation_densities};
+pub use eigenvalue_cases::{
+    AlternatingProduct, PowerNorm, ProductInThePlane, TiedPaths, Transient, alternating_products, product_in_the_plane,
+    tied_paths, transient,
+};
 pub use jacobian::{JacobianError, jacobian_log10_singular_values};
+pub use norm_bounds::{NormBounds, norm_bounds};
 pub use product_spectrum::{ProductSpectrum, Sampler, SingularValue, product_spectrum};
+pub use products::RandomProduct;
 pub use progress::{Progress, Silent};
 pub use range::DynamicRange;
 pub use result::{Measurement, Measurements};

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::depths::shown_depths;
+use super::products::push_triangular;
 use super::{MEMORY_LIMIT, MeasureError, Progress, check_memory};
 use crate::linalg::{Chain, LogSingularValues, Real, TriangularChain, single_threaded_blas};
 use crate::network::Network;
@@ -66,10 +66,7 @@ pub struct SingularValue {
 /// As [`super::measure`].
 pub fn product_spectrum(spec: &Spec, progress: &dyn Progress) -> Result<Vec<ProductSpectrum>, MeasureError> {
     check_memory(spec)?;
-    let shown = match &spec.measure.product_depths[..] {
-        [] => shown_depths(spec.network.blocks.len()),
-        chosen => chosen.to_vec(),
-    };
+    let shown = spec.product_depths();
     let sizes: Vec<usize> = shown.iter().map(|&depth| size(spec, depth)).collect();
     check_records(spec, &sizes)?;
     let _guard = single_threaded_blas();
@@ -156,9 +153,9 @@ fn structured(spec: &Spec, stream: Stream, shown: &[usize]) -> Result<Option<Vec
     let deepest = shown.last().copied().unwrap_or(0);
     for (index, block) in spec.network.blocks.iter().take(deepest).enumerate() {
         let Law { ensemble, std } = &block.weights;
-        let generator = &mut stream.layer(index as u64);
-        let Some(r) = ensemble.triangular_factor(block.fan_out, chain.rank(), *std, generator) else { return Ok(None) };
-        chain.push(block.fan_out, r)?;
+        if !push_triangular(&mut chain, &**ensemble, block.fan_out, *std, stream, index)? {
+            return Ok(None);
+        }
         if shown.contains(&(index + 1)) {
             depths.push(told(&chain.log_singular_values()?));
         }

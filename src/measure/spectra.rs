@@ -5,12 +5,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::chain_spectrum::log10;
-use super::depths::shown_depths;
 use super::jacobian::{operations, sloped};
 use super::{MeasureError, Progress};
 use crate::linalg::{Chain, ScaledProduct, single_threaded_blas, singular_values};
 use crate::network::{Hooks, Layers, Network, draw_inputs};
-use crate::spec::Spec;
+use crate::spec::{Spec, shown_depths};
 use crate::stats::{Estimate, Stream};
 
 /// Spectra of independent networks, by depth.

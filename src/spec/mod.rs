@@ -176,6 +176,13 @@ pub struct MeasureSpec {
     pub trials: usize,
 }
 
+/// The depths that figures of products show: 1, a fifth, half and all of `depth`, rounded up, in increasing order.
+pub fn shown_depths(depth: usize) -> Vec<usize> {
+    let mut shown = vec![1, depth.div_ceil(5), depth.div_ceil(2), depth];
+    shown.dedup();
+    shown
+}
+
 /// One layer of a network in words and numbers, as reports show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerDescription {
@@ -201,6 +208,14 @@ pub struct LayerDescription {
 const LARGEST_FILE: u64 = 16 << 20;
 
 impl Spec {
+    /// The depths at which the product of the weights is looked at, in increasing order.
+    pub fn product_depths(&self) -> Vec<usize> {
+        match &self.measure.product_depths[..] {
+            [] => shown_depths(self.network.blocks.len()),
+            chosen => chosen.to_vec(),
+        }
+    }
+
     /// A built-in specification by name, or a TOML file.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ mod critical_scale;
 mod depth_scale;
 mod derivative_sup;
 mod dynamic_range;
+mod eigenvalue_argument;
+mod extreme_values;
 mod finite_differences;
 mod finite_width;
 mod forward_trials;
@@ -16,11 +18,13 @@ mod joint;
 mod lesson_causes;
 mod lesson_profile;
 mod losses;
+mod lyapunov_laws;
 mod mean_field_maps;
 mod number;
 mod profile;
 mod pytorch_draws;
 mod relu_alignment;
+mod spectral_laws;
 mod unstable_branch;
 mod verdict;
 
@@ -30,6 +34,7 @@ pub use profile::{LayerVerdict, MeasuredWidth, ProfileVerdict, judge, judge_meas
 pub use verdict::{ControlResult, Verdict, decide};
 
 use crate::activation::{ACTIVATIONS, Entry};
+use crate::law::LawError;
 use crate::measure::{MeasureError, Progress};
 use crate::network::{LossShapeError, PassError};
 use crate::spec::Quantity;
@@ -87,6 +92,9 @@ pub enum ClaimError {
     /// The limit cannot be fitted.
     #[error(transparent)]
     Extrapolation(#[from] ExtrapolationError),
+    /// There is no such law.
+    #[error(transparent)]
+    Law(#[from] LawError),
     /// A pass ended early.
     #[error(transparent)]
     Pass(#[from] PassError),
@@ -118,6 +126,14 @@ pub enum ClaimError {
         /// Trials.
         trials: usize,
     },
+    /// A moment that a law does not have.
+    #[error("{law}: no moment of order {k}")]
+    NoMoment {
+        /// The law.
+        law: String,
+        /// Its order; 0 for the mean logarithm.
+        k: u32,
+    },
     /// A confidence level outside (0, 1).
     #[error("the confidence level is {0}; it must lie between 0 and 1")]
     Level(f64),
@@ -146,6 +162,10 @@ pub fn registry() -> Vec<Box<dyn Claim>> {
     claims.push(Box::new(depth_scale::ORDERED));
     claims.push(Box::new(depth_scale::CHAOTIC));
     claims.push(Box::new(unstable_branch::UnstableBranch));
+    claims.extend(eigenvalue_argument::claims());
+    claims.extend(lyapunov_laws::claims());
+    claims.extend(spectral_laws::claims());
+    claims.extend(extreme_values::claims());
     let activations = || ACTIVATIONS.iter().map(Entry::activation);
     // A derivative without bound has no supremum to measure.
     for phi in activations().filter(|phi| phi.derivative_bounds().sup_abs.is_finite()) {

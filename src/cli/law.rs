@@ -234,6 +234,16 @@ fn document(name: &'static str, law: &dyn Law, arguments: &Arguments) -> Documen
     }
 }
 
+/// As many digits as the number has, in scientific notation far from 1.
+fn plain(value: f64) -> String {
+    let value = value + 0.0;
+    if value == 0.0 || !value.is_finite() || (1e-5..1e15).contains(&value.abs()) {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
+}
+
 /// Atoms and draws that the text shows.
 const SHOWN: usize = 12;
 
@@ -248,14 +258,14 @@ fn text(document: &Document) -> String {
     let [low, high] = document.support;
     let beyond = |value: f64| value == 0.0 || value.is_infinite();
     let decades = match document.log10_upper_edge {
-        Some(log10) if beyond(high) => format!(", upper end 10^{log10:.6}"),
+        Some(log10) if beyond(high) && log10.is_finite() => format!(", upper end 10^{log10:.6}"),
         _ => String::new(),
     };
-    line("support", format!("[{low}, {high}]{decades}"));
+    line("support", format!("[{}, {}]{decades}", plain(low), plain(high)));
     match &document.atoms[..] {
         [] => line("atoms", "none".to_owned()),
         atoms => {
-            let shown = atoms.iter().take(SHOWN).map(|atom| format!("{} at {}", atom.mass, atom.at));
+            let shown = atoms.iter().take(SHOWN).map(|atom| format!("{} at {}", plain(atom.mass), plain(atom.at)));
             let more = if atoms.len() > SHOWN { format!(", ... ({} in all)", atoms.len()) } else { String::new() };
             line("atoms", shown.collect::<Vec<_>>().join(", ") + &more);
         }
@@ -263,13 +273,13 @@ fn text(document: &Document) -> String {
     line("median", number(&document.median));
     for (k, moment) in document.moments.iter().enumerate() {
         let name = if k == 0 { "E x".to_owned() } else { format!("E x^{}", k + 1) };
-        line(&name, moment.map_or_else(|| "not known".to_owned(), |moment| moment.to_string()));
+        line(&name, moment.map_or_else(|| "not known".to_owned(), plain));
     }
     if let Some(mean_log) = document.mean_log {
-        line("E ln x", mean_log.to_string());
+        line("E ln x", plain(mean_log));
     }
     for quantile in &document.quantiles {
-        line(&format!("q({})", quantile.p), number(quantile));
+        line(&format!("q({})", plain(quantile.p)), number(quantile));
     }
     let list = |values: &Option<OneOrMore>| match values {
         None => Vec::new(),
@@ -278,13 +288,14 @@ fn text(document: &Document) -> String {
     };
     let [at, pdf, cdf, survival] = [&document.at, &document.pdf, &document.cdf, &document.survival].map(list);
     for k in 0..at.len() {
-        line(&format!("x = {}", at[k]), format!("pdf {}, cdf {}, 1 - cdf {}", pdf[k], cdf[k], survival[k]));
+        let values = [pdf[k], cdf[k], survival[k]].map(plain);
+        line(&format!("x = {}", plain(at[k])), format!("pdf {}, cdf {}, 1 - cdf {}", values[0], values[1], values[2]));
     }
     for fact in &document.facts {
-        let _ = writeln!(text, "  {} = {}: {}", fact.name, fact.value, fact.meaning);
+        let _ = writeln!(text, "  {} = {}: {}", fact.name, plain(fact.value), fact.meaning);
     }
     if !document.sample.is_empty() {
-        let shown = document.sample.iter().take(SHOWN).map(f64::to_string).collect::<Vec<_>>().join(", ");
+        let shown = document.sample.iter().take(SHOWN).map(|value| plain(*value)).collect::<Vec<_>>().join(", ");
         let more = if document.sample.len() > SHOWN { ", ... (all with --json)" } else { "" };
         let _ = writeln!(text, "  draws      {shown}{more}");
     }
@@ -298,6 +309,6 @@ fn text(document: &Document) -> String {
 fn number(quantile: &QuantileDocument) -> String {
     match quantile.log10_x {
         Some(log10) if log10.is_finite() && !(1e-290..1e290).contains(&quantile.x) => format!("10^{log10:.6}"),
-        _ => quantile.x.to_string(),
+        _ => plain(quantile.x),
     }
 }

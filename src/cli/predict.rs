@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::console::Console;
 use super::failure::Failure;
 use super::measure::scientific;
-use crate::predict::{NotPredicted, Prediction, Predictions, Statistic, gains, predict};
+use crate::predict::{NotPredicted, Prediction, Predictions, ProductSpectrumPrediction, Statistic, gains, predict};
 use crate::spec::{Gain, Quantity, Spec};
 
 /// What theory says about a network, without drawing one
@@ -28,6 +28,11 @@ struct Document<'a> {
     predictions: &'a [Prediction],
     not_predicted: &'a [NotPredicted],
     gains: Vec<Gain<f64>>,
+    /// Spectra of the product of the weights, by depth.
+    #[serde(skip_serializing_if = "<[ProductSpectrumPrediction]>::is_empty")]
+    product_spectra: &'a [ProductSpectrumPrediction],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_spectra_withheld: Option<&'a str>,
 }
 
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
@@ -38,6 +43,8 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
         predictions: &predictions.predictions,
         not_predicted: &predictions.not_predicted,
         gains: gains(&spec, &predictions),
+        product_spectra: &predictions.product_spectra,
+        product_spectra_withheld: predictions.product_spectra_withheld.as_deref(),
     };
     console.result(&document, || text(&spec, &predictions))?;
     Ok(ExitCode::SUCCESS)
@@ -73,6 +80,7 @@ fn text(spec: &Spec, predictions: &Predictions) -> String {
     if !steps.is_empty() {
         text.push_str(&super::measure::gain_table(steps.iter().copied()));
     }
+    product_spectra(&mut text, predictions);
     for withheld in &predictions.not_predicted {
         let _ = write!(
             text,
@@ -84,6 +92,39 @@ fn text(spec: &Spec, predictions: &Predictions) -> String {
         );
     }
     text
+}
+
+fn product_spectra(text: &mut String, predictions: &Predictions) {
+    if let Some(reason) = &predictions.product_spectra_withheld {
+        let _ = write!(text, "\nproduct_spectrum is not predicted: {reason}\n");
+    }
+    if predictions.product_spectra.is_empty() {
+        return;
+    }
+    let _ = write!(
+        text,
+        "\nproduct_spectrum: log10 of singular values of W_l ... W_1; wide: infinite width at this depth, deep: infinite depth at this width\n\
+         {:>7} {:>10} {:>12} {:>12} {:>12} {:>12} {:>20}\n",
+        "depth", "depth/width", "largest wide", "deep", "median wide", "deep", "fixed vector"
+    );
+    for spectrum in &predictions.product_spectra {
+        let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+        let values = &spectrum.log10_singular_values;
+        let frozen = |k: usize| number(spectrum.log10_frozen.as_ref().and_then(|values| values.get(k)).copied());
+        let growth = spectrum
+            .log10_growth
+            .map_or_else(|| "-".to_owned(), |growth| format!("{:.4} +- {:.4}", growth.mean, growth.standard_deviation));
+        let _ = writeln!(
+            text,
+            "{:>7} {:>11.3} {:>12.4} {:>12} {:>12} {:>12} {growth:>20}",
+            spectrum.depth,
+            spectrum.depth_over_width,
+            spectrum.log10_largest,
+            frozen(0),
+            number(values.get(values.len() / 2).copied().flatten()),
+            frozen(values.len() / 2),
+        );
+    }
 }
 
 fn layers_in_words(layers: &[usize]) -> String {

@@ -10,6 +10,7 @@ mod cross_entropy;
 mod forward;
 mod gains;
 mod gradient_norms;
+mod product_spectrum;
 mod root_mean_squares;
 mod sampling;
 mod saturation;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::{Law, Quantity, Spec};
 pub use gains::gains;
+pub use product_spectrum::{GrowthPrediction, ProductSpectrumPrediction, product_spectrum};
 pub use spectral_norm::log10_spectral_norm;
 
 use backward::BackwardKernels;
@@ -85,6 +87,12 @@ pub struct Predictions {
     pub predictions: Vec<Prediction>,
     /// The rest.
     pub not_predicted: Vec<NotPredicted>,
+    /// Spectra of the product of the weights, where the specification asks for them, by depth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub product_spectra: Vec<ProductSpectrumPrediction>,
+    /// Why the product's spectrum is not predicted, if it was asked for and is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_spectra_withheld: Option<String>,
 }
 
 impl Prediction {
@@ -218,6 +226,14 @@ pub fn predict(spec: &Spec) -> Predictions {
     let backward = backward_of(spec, &forward);
     let mut predictions = values(spec, &forward, &backward, Correlations::Kept);
     typical::add(spec, &forward, &backward, &mut predictions);
+    if spec.measure.product_spectrum {
+        for depth in spec.product_depths() {
+            match product_spectrum(spec, depth) {
+                Ok(spectrum) => predictions.product_spectra.push(spectrum),
+                Err(reason) => predictions.product_spectra_withheld = Some(reason),
+            }
+        }
+    }
     predictions
 }
 

@@ -17,6 +17,8 @@ pub(super) struct SpectrumCurve {
     pub undetermined: Vec<(f64, f64)>,
     /// The same from an explicit product, where it differs.
     pub plain: Vec<(f64, f64)>,
+    /// The same as predicted.
+    pub law: Vec<(f64, f64)>,
 }
 
 /// One end of the spectrum against depth: (depth, log10, half-width of its band).
@@ -47,6 +49,9 @@ pub(super) fn entries<'a>(curves: &'a [SpectrumCurve], plain: &'a str) -> Vec<(S
     if curves.iter().any(|curve| !curve.plain.is_empty()) {
         entries.push((Symbol::Dashed, theme::SHADE, plain));
     }
+    if curves.iter().any(|curve| !curve.law.is_empty()) {
+        entries.push((Symbol::Line, theme::SHADE, "predicted, in the colour of its depth"));
+    }
     if curves.iter().any(|curve| !curve.undetermined.is_empty()) {
         entries.push((Symbol::Hollow, theme::SHADE, "not determined: one ulp moves it"));
     }
@@ -58,7 +63,7 @@ pub(super) fn spectrum_panel(area: &Area<'_>, curves: &[SpectrumCurve], name: &s
     let size = curves.iter().map(|curve| curve.size).max().unwrap_or(1).max(2);
     let values = curves.iter().flat_map(|curve| {
         let bands = curve.points.iter().flat_map(|(_, y, half)| [y - half, y + half]);
-        bands.chain(curve.plain.iter().chain(&curve.undetermined).map(|point| point.1))
+        bands.chain(curve.plain.iter().chain(&curve.undetermined).chain(&curve.law).map(|point| point.1))
     });
     let Some((low, high)) = theme::padded_span(values, 0.05, 0.6) else {
         return nothing(area, "all singular values are exactly zero");
@@ -68,6 +73,9 @@ pub(super) fn spectrum_panel(area: &Area<'_>, curves: &[SpectrumCurve], name: &s
     let radius = if size > 120 { theme::POINT / 4 } else { theme::POINT / 2 };
     for (curve, colour) in curves.iter().zip(colours(curves.len())) {
         band(&mut chart, &curve.points, colour)?;
+        if curve.law.len() > 1 {
+            chart.draw_series([PathElement::new(curve.law.clone(), colour.stroke_width(theme::MEDIUM))])?;
+        }
         dashed(&mut chart, &curve.plain, colour)?;
         if let [only] = curve.plain[..] {
             chart.draw_series([Circle::new(only, theme::POINT, colour.stroke_width(theme::MEDIUM))])?;

@@ -75,6 +75,7 @@ fn curve(depth: &DepthSpectrum) -> SpectrumCurve {
         points: points.into_iter().map(|(x, y)| (x, y, 0.0)).collect(),
         undetermined,
         plain,
+        law: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::words::{self, significant};
-use super::{Figure, Section, sections, spectra};
+use super::{Figure, Section, atlas, sections, spectra};
 use crate::claims::{LayerVerdict, ProfileVerdict, Verdict};
 use crate::measure::Measurement;
 use crate::predict::Statistic;
@@ -14,25 +14,19 @@ use crate::study::{Judgement, Study};
 const STYLE: &str = include_str!("style.css");
 
 /// The order of the page.
-const SECTIONS: [(Section, &str); 6] = [
+const SECTIONS: [(Section, &str); 7] = [
     (Section::Profile, "What happens"),
     (Section::Action, "What to change"),
     (Section::Causes, "Why"),
     (Section::Variants, "The lesson, sentence by sentence, and its variants"),
     (Section::Spectra, "Singular values and eigenvalues"),
+    (Section::Eigenvalues, "Do eigenvalues decide?"),
     (Section::Agreement, "Theory and experiment"),
 ];
 
 /// The page as one self-contained HTML text: figures inline, no script, no network.
 pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
-    let mut html = String::new();
-    let title = escape(&format!("{}: gradients predicted and measured", study.name));
-    let _ = write!(
-        html,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
-    );
+    let mut html = head(&format!("{}: gradients predicted and measured", study.name));
     header(&mut html, study);
     let mut number = 0;
     for (section, heading) in SECTIONS {
@@ -43,6 +37,7 @@ pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
             Section::Spectra => {
                 spectra::sentence(study).map(|text| format!("<p>{}</p>\n", escape(&text))).unwrap_or_default()
             }
+            Section::Eigenvalues => study.eigenvalues.as_ref().map(atlas::myth::section).unwrap_or_default(),
             Section::Agreement => sections::agreement(study),
             Section::Profile => String::new(),
         };
@@ -53,14 +48,13 @@ pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
         let _ = write!(html, "<section>\n<h2>{heading}</h2>\n{intro}");
         for (figure, svg) in own {
             number += 1;
-            let _ = write!(
-                html,
-                "<figure id=\"{name}\">\n{svg}\n<figcaption><b>Figure {number}.</b> {caption} \
-                 (<a href=\"{name}.svg\">{name}.svg</a>)</figcaption>\n</figure>\n",
-                name = figure.name,
-                svg = inline(svg, &(figure.title)(study)),
-                caption = escape(&(figure.caption)(study)),
-            );
+            html.push_str(&self::figure(&FigureOnPage {
+                number,
+                name: figure.name,
+                svg,
+                title: &(figure.title)(study),
+                caption: &(figure.caption)(study),
+            }));
         }
         html.push_str("</section>\n");
     }
@@ -68,8 +62,41 @@ pub fn page(study: &Study, figures: &[(&Figure, String)]) -> String {
     network_table(&mut html, study);
     withheld(&mut html, study);
     understanding(&mut html, study);
-    html.push_str("</main>\n</body>\n</html>\n");
+    html.push_str(FOOT);
     html
+}
+
+/// The beginning of a page, self-contained: no script, no network.
+pub(super) fn head(title: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
+        escape(title)
+    )
+}
+
+/// The end of a page.
+pub(super) const FOOT: &str = "</main>\n</body>\n</html>\n";
+
+/// A figure and what stands with it.
+pub(super) struct FigureOnPage<'a> {
+    pub number: usize,
+    pub name: &'a str,
+    pub svg: &'a str,
+    pub title: &'a str,
+    pub caption: &'a str,
+}
+
+/// The figure with its caption and a link to its file.
+pub(super) fn figure(figure: &FigureOnPage<'_>) -> String {
+    let FigureOnPage { number, name, svg, title, caption } = figure;
+    format!(
+        "<figure id=\"{name}\">\n{}\n<figcaption><b>Figure {number}.</b> {} \
+         (<a href=\"{name}.svg\">{name}.svg</a>)</figcaption>\n</figure>\n",
+        inline(svg, title),
+        escape(caption)
+    )
 }
 
 fn header(html: &mut String, study: &Study) {

@@ -5,6 +5,7 @@
 
 mod action;
 mod activation;
+mod atlas;
 mod by_depth;
 mod causes;
 mod chain;
@@ -25,6 +26,7 @@ mod worst_case;
 
 use crate::study::Study;
 
+pub use atlas::{ATLAS_FIGURES, AtlasFigure, AtlasSection, render_atlas};
 pub use chain::chain_figure;
 pub use gains::gain_figure;
 pub use html::page;
@@ -67,6 +69,8 @@ pub enum Section {
     Variants,
     /// Singular values and eigenvalues.
     Spectra,
+    /// The argument about eigenvalues.
+    Eigenvalues,
     /// Whether theory and experiment agree.
     Agreement,
 }
@@ -128,6 +132,22 @@ pub const FIGURES: &[Figure] = &[
         caption: spectra::caption,
         applies: spectra::applies,
         draw: spectra::draw,
+    },
+    Figure {
+        name: "eigenvalue_plane",
+        section: Section::Eigenvalues,
+        title: |study| study.eigenvalues.as_ref().map(atlas::plane::title).unwrap_or_default(),
+        caption: |study| study.eigenvalues.as_ref().map(atlas::plane::caption).unwrap_or_default(),
+        applies: |study| study.eigenvalues.is_some(),
+        draw: |study| study.eigenvalues.as_ref().map_or_else(|| Ok(String::new()), atlas::plane::draw),
+    },
+    Figure {
+        name: "eigenvalue_growth",
+        section: Section::Eigenvalues,
+        title: |study| study.eigenvalues.as_ref().map(atlas::growth::title).unwrap_or_default(),
+        caption: |study| study.eigenvalues.as_ref().map(atlas::growth::caption).unwrap_or_default(),
+        applies: |study| study.eigenvalues.is_some(),
+        draw: |study| study.eigenvalues.as_ref().map_or_else(|| Ok(String::new()), atlas::growth::draw),
     },
     Figure {
         name: "product_spectrum",

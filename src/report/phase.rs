@@ -316,7 +316,11 @@ fn draw_maps(sheet: &MapsSheet) -> Result<String, DrawingError> {
             ["variance q of a layer", "V(q), of the next layer"],
         )?;
         if sheet.correlation_map.is_empty() {
-            let words = "no variance to correlate";
+            let words = if point.q_star.is_none() {
+                "the variance has no bound: correlations are not followed"
+            } else {
+                "no variance to correlate"
+            };
             right.draw(&Text::new(words, (60 * UNIT as i32, 200 * UNIT as i32), theme::font(TEXT)))?;
             return Ok(());
         }

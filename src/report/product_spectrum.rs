@@ -3,6 +3,7 @@
 use super::by_depth::{self, End, SpectrumCurve};
 use super::theme::{self, DrawingError, Legend};
 use crate::measure::{ProductSpectrum, SingularValue};
+use crate::predict::ProductSpectrumPrediction;
 use crate::study::Study;
 
 pub(super) fn applies(study: &Study) -> bool {
@@ -45,6 +46,16 @@ pub(super) fn caption(study: &Study) -> String {
             count => format!("{count} depths, the deepest in black"),
         }
     );
+    let predictions = &study.predictions.product_spectra;
+    if predictions.iter().any(|prediction| !is_deep(prediction)) {
+        text.push_str(" Lines: the law of infinite width at this depth (free product of the layers\u{2019} laws).");
+    }
+    if predictions.iter().any(is_deep) {
+        text.push_str(
+            " Lines of products deeper than wide: the limit of infinite depth at this width (Lyapunov exponents and offsets); at a depth near the \
+             width neither is exact.",
+        );
+    }
     let zeros = last.log10_singular_values.iter().filter(|value| value.zeros > 0).count();
     if zeros > 0 {
         text.push_str(&format!(
@@ -63,7 +74,7 @@ pub(super) fn caption(study: &Study) -> String {
 
 pub(super) fn draw(study: &Study) -> Result<String, DrawingError> {
     let spectra = &study.product_spectrum;
-    let curves: Vec<SpectrumCurve> = spectra.iter().map(curve).collect();
+    let curves: Vec<SpectrumCurve> = spectra.iter().map(|spectrum| curve(study, spectrum)).collect();
     let mut entries = by_depth::entries(&curves, "");
     entries.extend(by_depth::ENDS);
     let legend = Legend::new(entries);
@@ -88,7 +99,23 @@ fn three_errors(value: &SingularValue) -> f64 {
     3.0 * value.standard_error.unwrap_or(0.0)
 }
 
-fn curve(spectrum: &ProductSpectrum) -> SpectrumCurve {
+/// The prediction that is meant for this depth: that of infinite width up to the width, that of infinite depth beyond it if there is one.
+fn predicted(prediction: &ProductSpectrumPrediction) -> Vec<(f64, f64)> {
+    let indexed = |(i, value): (usize, Option<f64>)| Some(((i + 1) as f64, value?));
+    match &prediction.log10_frozen {
+        Some(frozen) if is_deep(prediction) => {
+            frozen.iter().copied().map(Some).enumerate().filter_map(indexed).collect()
+        }
+        _ => prediction.log10_singular_values.iter().copied().enumerate().filter_map(indexed).collect(),
+    }
+}
+
+fn is_deep(prediction: &ProductSpectrumPrediction) -> bool {
+    prediction.depth_over_width > 1.0 && prediction.log10_frozen.is_some()
+}
+
+fn curve(study: &Study, spectrum: &ProductSpectrum) -> SpectrumCurve {
+    let law = study.predictions.product_spectra.iter().find(|prediction| prediction.depth == spectrum.depth);
     let values = spectrum.log10_singular_values.iter().enumerate();
     SpectrumCurve {
         label: layers(spectrum.depth),
@@ -96,5 +123,6 @@ fn curve(spectrum: &ProductSpectrum) -> SpectrumCurve {
         points: values.filter_map(|(i, value)| Some(((i + 1) as f64, value.mean?, three_errors(value)))).collect(),
         undetermined: Vec::new(),
         plain: Vec::new(),
+        law: law.map(predicted).unwrap_or_default(),
     }
 }

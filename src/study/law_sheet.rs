@@ -49,7 +49,7 @@ impl LawSheet {
             if positive { law.ln_upper_edge() / LN_10 } else { support.high },
         );
         let lowest = if positive { support.low.log10() } else { support.low };
-        if lowest.is_finite() && (positive && low - lowest < 1.0 || !positive) {
+        if lowest.is_finite() && (!positive || low - lowest < 1.0) {
             low = lowest;
         }
         if !high.is_finite() {

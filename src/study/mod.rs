@@ -3,6 +3,7 @@
 
 mod action;
 mod activation_sheet;
+mod atlas;
 mod law_sheet;
 mod phase_diagram;
 mod reference;
@@ -12,6 +13,10 @@ use serde::{Deserialize, Serialize};
 
 pub use action::{Action, After, Candidate, Critical, Departure, ProfileSummary};
 pub use activation_sheet::{ActivationSheet, GainSheet};
+pub use atlas::{
+    Atlas, Crossover, CrossoverCurve, CrossoverPoint, Densities, EigenvalueCases, ExponentHistory, Extreme, Extremes,
+    Plane, PlanePanel, ProductDensity, Staircase, WidthDistance,
+};
 pub use law_sheet::LawSheet;
 pub use phase_diagram::{Edges, MapsSheet, PhaseDiagram};
 pub use reference::{Reference, ReferenceLayer};
@@ -91,6 +96,9 @@ pub struct Study {
     pub variants: Vec<Variant>,
     /// Another program's measurement of the same network, if there is one.
     pub reference: Option<Reference>,
+    /// The lesson's argument about eigenvalues, with matrices; `null` for any other network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eigenvalues: Option<EigenvalueCases>,
 }
 
 /// A verdict, or the reason why there is none.
@@ -124,11 +132,13 @@ pub enum StudyError {
     Content(&'static str),
     /// Another layout.
     #[error(
-        "this is `{found}`, but this program reads `{FORMAT}`: render it with the version that made it, or run the study again"
+        "this is `{found}`, but this program reads `{read}`: render it with the version that made it, or run it again"
     )]
     Format {
         /// What the file says it is.
         found: String,
+        /// What is read.
+        read: &'static str,
     },
 }
 
@@ -193,6 +203,7 @@ impl Study {
         let action = Action::find(spec, &predictions, &measurements, progress)?;
         let reference = reference::of(spec);
         let variants = if reference.is_some() { variants::variants(progress)? } else { Vec::new() };
+        let eigenvalues = reference.is_some().then(|| EigenvalueCases::run(spec.seed, progress)).transpose()?;
         Ok(Self {
             format: FORMAT.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -217,6 +228,7 @@ impl Study {
             action,
             variants,
             reference,
+            eigenvalues,
         })
     }
 
@@ -232,7 +244,7 @@ impl Study {
         }
         let header: Header = serde_json::from_str(text)?;
         if header.format != FORMAT {
-            return Err(StudyError::Format { found: header.format });
+            return Err(StudyError::Format { found: header.format, read: FORMAT });
         }
         let study: Self = serde_json::from_str(text)?;
         study.check().map_err(StudyError::Content)?;
@@ -248,7 +260,11 @@ impl Study {
             let logs = [m.log10_rms, m.log10_mean, m.log10_standard_deviation, m.standard_error];
             logs.into_iter().flatten().chain(m.log10_quantiles.into_iter().flatten())
         });
-        let predicted = self.predictions.predictions.iter().filter_map(|p| p.log10_rms);
+        let products = self.predictions.product_spectra.iter().flat_map(|spectrum| {
+            let free = spectrum.log10_singular_values.iter().flatten();
+            free.chain(spectrum.log10_frozen.iter().flatten()).copied().chain([spectrum.depth_over_width])
+        });
+        let predicted = self.predictions.predictions.iter().filter_map(|p| p.log10_rms).chain(products);
         let reference = self.reference.iter().flat_map(|reference| reference.layers.iter().map(|l| l.log10_rms));
         if self.layers.is_empty() {
             return Err("it has no layers");
@@ -269,6 +285,10 @@ impl Study {
         let depths = || self.product_spectrum.iter().map(|spectrum| spectrum.depth);
         if !(depths().all(|depth| (1..=self.depth()).contains(&depth)) && depths().is_sorted_by(|a, b| a < b)) {
             return Err("its product spectrum does not belong to its layers");
+        }
+        if let Some(eigenvalues) = &self.eigenvalues {
+            atlas::check_numbers(eigenvalues)?;
+            eigenvalues.check()?;
         }
         if self.log10_spectral_norms.len() != self.layers.len() {
             return Err("its spectral norms do not belong to its layers");

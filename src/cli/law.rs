@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     name: String,
 
     /// fan_out / fan_in of one matrix
-    #[arg(long, value_name = "C", allow_negative_numbers = true)]
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
     ratio: Option<f64>,
 
     /// Number L of factors of a product
@@ -46,15 +46,15 @@ pub(super) struct Arguments {
     field: Option<FieldName>,
 
     /// Scale of the weights [default: 1]
-    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    #[arg(long, value_name = "S", allow_hyphen_values = true)]
     sigma_w: Option<f64>,
 
     /// Where density and distribution function are wanted: one place or several
-    #[arg(long, value_name = "X", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_delimiter = ',', allow_hyphen_values = true)]
     at: Vec<f64>,
 
     /// Probabilities whose quantiles are wanted
-    #[arg(long, value_name = "P", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", value_delimiter = ',', allow_hyphen_values = true)]
     quantile: Vec<f64>,
 
     /// How many moments E x, E x^2, ...

@@ -110,6 +110,7 @@ fn product_spectra(text: &mut String, predictions: &Predictions) {
     for spectrum in &predictions.product_spectra {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
         let values = &spectrum.log10_singular_values;
+        let middle = values.len().saturating_sub(1) / 2;
         let frozen = |k: usize| number(spectrum.log10_frozen.as_ref().and_then(|values| values.get(k)).copied());
         let growth = spectrum
             .log10_growth
@@ -121,8 +122,8 @@ fn product_spectra(text: &mut String, predictions: &Predictions) {
             spectrum.depth_over_width,
             spectrum.log10_largest,
             frozen(0),
-            number(values.get(values.len() / 2).copied().flatten()),
-            frozen(values.len() / 2),
+            number(values.get(middle).copied().flatten()),
+            frozen(middle),
         );
     }
 }

@@ -125,7 +125,7 @@ pub(super) fn join(widths: &[usize]) -> String {
 
 impl Law for MarchenkoPastur {
     fn title(&self) -> String {
-        format!("Marchenko-Pastur law, fan_out / fan_in = {}", self.ratio)
+        format!("Marchenko-Pastur law of W W^T, fan_out / fan_in = {}", self.ratio)
     }
 
     fn variable(&self) -> Variable {

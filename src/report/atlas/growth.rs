@@ -16,8 +16,8 @@ pub(in super::super) fn caption(cases: &EigenvalueCases) -> String {
     format!(
         "Norms of products, log10, against the number of factors (seed {}). Upper left: powers of one matrix, sigma_w = {}, n = {}, {} matrices: mean and range; the spectral radius is {} and yet the norm first \
          grows (line: sigma_w^k times the Fuss-Catalan edge; dashed: radius^k). Upper right: two factors in turn: with no eigenvalue but 0, the product \
-         grows sixteenfold every two steps; with spectral radius 2 it shrinks to a fifth. Lower left: |W^k v| for tied weights, {} matrices of n = {}, \
-         and for independent ones. Lower right: after {} steps, where the spectral radius does decide: tied growth against {} ln radius (points on the \
+         grows sixteenfold every two steps; with spectral radius 2 it shrinks to a fifth every two steps. Lower left: |W^k v| for tied weights, {} matrices of n = {}, \
+         and for independent ones. Lower right: after {} steps, where the spectral radius does decide: tied growth against {} ln radius (points along the \
          line: correlation {}), while independent products (hollow) follow their Lyapunov exponent whatever the radii.",
         cases.seed,
         transient.sigma_w,

@@ -17,7 +17,7 @@ struct Row {
 pub(in super::super) fn section(cases: &EigenvalueCases) -> String {
     let mut text = String::from(
         "<p>\u{201c}A gradient is multiplied by W once a layer; if the eigenvalues of W are below 1 it vanishes, if they are above 1 it explodes.\u{201d} \
-         The argument is right for the <i>same</i> matrix applied again and again, for long enough, and for symmetric (normal) matrices. A layer\u{2019}s matrix is another one in every layer, \
+         The argument is right for the <i>same</i> matrix applied again and again, for long enough, and, below 1, for symmetric (normal) matrices. A layer\u{2019}s matrix is another one in every layer, \
          and what stretches a vector is singular values. Random matrices are far from normal.</p>\n\
          <div class=\"scroll\"><table class=\"claims\">\n<thead><tr><th>what is said</th><th>verdict</th><th>numbers</th></tr></thead>\n<tbody>\n",
     );
@@ -72,7 +72,7 @@ fn rows(cases: &EigenvalueCases) -> Vec<Row> {
         let ln_norm = product.ln_norms.last().copied().unwrap_or(0.0);
         let (small, grows) = (product.radii.iter().all(|radius| *radius < 1.0), ln_norm > 0.0);
         rows.push(Row {
-            says: if small { "Eigenvalues below 1 make products vanish." } else { "Eigenvalues above 1 make products explode." },
+            says: if small { "A spectral radius below 1 makes products vanish." } else { "A spectral radius above 1 makes products explode." },
             verdict: if small == grows { "false" } else { "not contradicted here" },
             numbers: format!(
                 "{}, in turn: the norm of the product of {} is {}; the largest singular values of the factors are {} and {}",

@@ -25,8 +25,8 @@ pub(in super::super) fn caption(cases: &EigenvalueCases) -> String {
         "Gaussian matrices of {n} x {n} with entries of variance 1/{n} (seed {}). Left: eigenvalues in the complex plane; circle: radius 1, where the circular law ends. \
          Right: singular values and moduli of eigenvalues in descending order, with their laws as lines (Marchenko-Pastur and Fuss-Catalan; \
          |\u{3bb}|^(2/L) uniform). The eigenvalues of one matrix end at 1, its singular values at 2; those of a product of {} at 1 and {}. A vector is \
-         stretched by singular values: eigenvalues say nothing about the first steps of a product, and nothing at all about a product of different \
-         factors.",
+         stretched by singular values: eigenvalues do not tell the first steps of a power, nor those of the factors the stretch of a product of different \
+         ones.",
         cases.seed,
         cases.plane.panels.last().map_or(1, |panel| panel.factors),
         significant(cases.plane.panels.last().map_or(2.0, |panel| panel.edge)),

@@ -49,7 +49,7 @@ pub use exponential_linear::ExponentialLinear;
 pub use expression::{Enclosure, Expression, ExpressionError, derivative_enclosure};
 pub use gaussian::{ExpectationError, GaussianMoments, GaussianPair, PairMoments, Transition};
 pub use gelu::{Gelu, GeluTanh};
-pub use hermite::HermiteSeries;
+pub use hermite::{CorrelationShares, HermiteSeries};
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
 pub use mish::Mish;
@@ -85,6 +85,24 @@ pub trait Activation: Debug + Send + Sync {
     /// phi(x) and phi'(x) together, for activations in which they share work.
     fn value_and_derivative(&self, x: f64) -> (f64, f64) {
         (self.value(x), self.derivative(x))
+    }
+
+    /// phi and phi' of many numbers: [`Activation::value_and_derivative`] of each, to the bit, in vector instructions where it is free of
+    /// branches.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    fn sweep(&self, h: &[f64], values: &mut [f64], slopes: &mut [f64]) {
+        assert!(h.len() == values.len() && h.len() == slopes.len(), "three slices of one length");
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for ((h, value), slope) in h.iter().zip(values).zip(slopes) {
+                    (*value, *slope) = self.value_and_derivative(*h);
+                }
+            },
+        );
     }
 
     /// phi''(x) between the kinks: the jumps of phi' are not part of it. Where phi'' jumps, the value from the right.

@@ -1,6 +1,7 @@
 //! Logistic sigmoid.
 
 use super::{Activation, Attained, DerivativeBounds};
+use crate::numeric::decay;
 
 /// `1 / (1 + e^-x)`: derivative `phi (1 - phi)`, at most exactly 1/4, at 0.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +26,9 @@ impl Activation for Sigmoid {
 
     /// With `t = e^-|x|` nothing overflows and the derivative `t / (1 + t)^2` keeps its relative accuracy in both tails,
     /// where `phi (1 - phi)` cancels.
+    #[inline(always)]
     fn value_and_derivative(&self, x: f64) -> (f64, f64) {
-        let t = (-x.abs()).exp();
+        let t = decay(-x.abs()).exp;
         let larger = 1.0 / (1.0 + t);
         let smaller = t * larger;
         (if x >= 0.0 { larger } else { smaller }, smaller * larger)

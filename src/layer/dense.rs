@@ -1,40 +1,78 @@
 //! Dense layer: `H = W X + b 1^T`.
 
+use std::ops::Range;
+
 use nalgebra::{DMatrix, DVector};
 
-use crate::linalg::{Real, Transpose, gemm};
+use crate::linalg::{Real, Transpose, gemm_columns};
 use crate::mean_field::ScaledKernel;
 
 /// Forward pass: `H = W X + b 1^T`, n_out x B, into `output`. 2 n_out n_in B operations.
 pub fn forward<T: Real>(weight: &DMatrix<T>, bias: Option<&DVector<T>>, input: &DMatrix<T>, output: &mut DMatrix<T>) {
+    assert!(output.shape() == (weight.nrows(), input.ncols()), "the output is as tall as W and as wide as X");
+    forward_columns(weight, bias, input, 0..input.ncols(), output.as_mut_slice());
+}
+
+/// Some samples of the forward pass: `output` holds those columns of H alone.
+pub fn forward_columns<T: Real>(
+    weight: &DMatrix<T>,
+    bias: Option<&DVector<T>>,
+    input: &DMatrix<T>,
+    samples: Range<usize>,
+    output: &mut [T],
+) {
     let one = T::from_f64(1.0);
     let beta = match bias {
         Some(bias) => {
-            output.column_iter_mut().for_each(|mut sample| sample.copy_from(bias));
+            output.chunks_exact_mut(bias.len().max(1)).for_each(|sample| sample.copy_from_slice(bias.as_slice()));
             one
         }
         None => T::default(),
     };
-    gemm(one, (Transpose::No, weight), (Transpose::No, input), beta, output);
+    gemm_columns(one, (Transpose::No, weight), (Transpose::No, input), beta, samples, output);
 }
 
 /// Gradient with respect to the weight: `dL/dW = Delta X^T`, n_out x n_in, summed over the batch, into `gradient`.
 /// 2 n_out n_in B operations.
 pub fn weight_gradient<T: Real>(delta: &DMatrix<T>, input: &DMatrix<T>, gradient: &mut DMatrix<T>) {
-    gemm(T::from_f64(1.0), (Transpose::No, delta), (Transpose::Yes, input), T::default(), gradient);
+    assert!(gradient.shape() == (delta.nrows(), input.nrows()), "the gradient has the shape of the weight");
+    weight_gradient_columns(delta, input, 0..input.nrows(), gradient.as_mut_slice());
 }
 
-/// Gradient with respect to the bias: the row sums of `Delta`, into `gradient`.
+/// Some columns of the gradient with respect to the weight, those of the given inputs: `gradient` holds them alone.
+pub fn weight_gradient_columns<T: Real>(
+    delta: &DMatrix<T>,
+    input: &DMatrix<T>,
+    inputs: Range<usize>,
+    gradient: &mut [T],
+) {
+    gemm_columns(T::from_f64(1.0), (Transpose::No, delta), (Transpose::Yes, input), T::default(), inputs, gradient);
+}
+
+/// Gradient with respect to the bias: the row sums of `Delta`, into `gradient`. Summed in `f64` and rounded once: a 16-bit sum would
+/// stand still after some hundred samples.
 pub fn bias_gradient<T: Real>(delta: &DMatrix<T>, gradient: &mut DVector<T>) {
-    gradient.fill(T::default());
+    let mut sums = DVector::<f64>::zeros(delta.nrows());
     for sample in delta.column_iter() {
-        *gradient += sample;
+        sums.zip_apply(&sample, |sum, entry| *sum += entry.to_f64());
     }
+    gradient.zip_apply(&sums, |entry, sum| *entry = T::from_f64(sum));
 }
 
 /// Gradient with respect to the input: `dL/dX = W^T Delta`, n_in x B, into `gradient`. 2 n_out n_in B operations.
 pub fn input_gradient<T: Real>(weight: &DMatrix<T>, delta: &DMatrix<T>, gradient: &mut DMatrix<T>) {
-    gemm(T::from_f64(1.0), (Transpose::Yes, weight), (Transpose::No, delta), T::default(), gradient);
+    assert!(gradient.shape() == (weight.ncols(), delta.ncols()), "the gradient has the shape of the input");
+    input_gradient_columns(weight, delta, 0..delta.ncols(), gradient.as_mut_slice());
+}
+
+/// Some samples of the gradient with respect to the input: `gradient` holds those columns alone.
+pub fn input_gradient_columns<T: Real>(
+    weight: &DMatrix<T>,
+    delta: &DMatrix<T>,
+    samples: Range<usize>,
+    gradient: &mut [T],
+) {
+    gemm_columns(T::from_f64(1.0), (Transpose::Yes, weight), (Transpose::No, delta), T::default(), samples, gradient);
 }
 
 /// Mean-field forward map: `Q = sigma_w^2 K + sigma_b^2`, with K the input kernel per unit and

@@ -49,23 +49,49 @@ pub fn gemm<T: Real>(
     let (m, k) = op_a.shape(a);
     let (k_b, n) = op_b.shape(b);
     assert!(k == k_b && c.shape() == (m, n), "product of {m} x {k} and {k_b} x {n} into {} x {}", c.nrows(), c.ncols());
-    // A BLAS leading dimension is at least 1, also for an empty matrix.
+    gemm_columns(alpha, (op_a, a), (op_b, b), beta, 0..n, c.as_mut_slice());
+}
+
+/// Some columns of a general matrix product: `C[.., columns] = alpha op(A) op(B)[.., columns] + beta C[.., columns]`, with `c` holding those
+/// columns alone. Threads that share a product take a block of columns each.
+///
+/// # Panics
+///
+/// As [`gemm`], and if the columns exceed those of `op(B)`.
+pub fn gemm_columns<T: Real>(
+    alpha: T,
+    (op_a, a): (Transpose, &DMatrix<T>),
+    (op_b, b): (Transpose, &DMatrix<T>),
+    beta: T,
+    columns: Range<usize>,
+    c: &mut [T],
+) {
+    let (m, k) = op_a.shape(a);
+    let (k_b, n) = op_b.shape(b);
+    assert!(
+        k == k_b && columns.end <= n && c.len() == m * columns.len(),
+        "columns {columns:?} of {m} x {k} and {k_b} x {n}"
+    );
     let int = |value: usize| i32::try_from(value.max(1)).expect("callers stay below 2^31 rows: checked by the spec");
-    if m == 0 || n == 0 {
+    if m == 0 || columns.is_empty() {
         return;
     }
-    let (leading_a, leading_b, leading_c) = (int(a.nrows()), int(b.nrows()), int(m));
+    // The first entry of the block: a column of B further on, or a row where B enters transposed.
+    let start = match op_b {
+        Transpose::No => columns.start * b.nrows(),
+        Transpose::Yes => columns.start,
+    };
     T::raw_gemm(GemmCall {
         transpose: [op_a.letter(), op_b.letter()],
-        shape: [int(m), int(n), if k == 0 { 0 } else { int(k) }],
+        shape: [int(m), int(columns.len()), if k == 0 { 0 } else { int(k) }],
         alpha,
         beta,
         a: a.as_slice(),
-        leading_a,
-        b: b.as_slice(),
-        leading_b,
-        c: c.as_mut_slice(),
-        leading_c,
+        leading_a: int(a.nrows()),
+        b: &b.as_slice()[start.min(b.len())..],
+        leading_b: int(b.nrows()),
+        c,
+        leading_c: int(m),
     });
 }
 
@@ -144,7 +170,7 @@ mod tests {
         DMatrix::from_fn(rows, columns, |i, j| T::from_f64((1 + i * 7 + j * 3) as f64 % 5.0 - 2.0))
     }
 
-    /// Small integers: every sum is exact in both formats, so the oracle must be met to the bit.
+    /// Small integers: every sum is exact in every format, so the oracle must be met to the bit.
     fn agrees_with_the_triple_loop<T: Real>() {
         for (op_a, op_b) in [
             (Transpose::No, Transpose::No),
@@ -171,9 +197,27 @@ mod tests {
     }
 
     #[test]
-    fn both_formats_agree_with_the_triple_loop() {
+    fn every_format_agrees_with_the_triple_loop() {
         agrees_with_the_triple_loop::<f64>();
         agrees_with_the_triple_loop::<f32>();
+        agrees_with_the_triple_loop::<half::bf16>();
+        agrees_with_the_triple_loop::<half::f16>();
+    }
+
+    #[test]
+    fn blocks_of_columns_make_up_the_product() {
+        for op_b in [Transpose::No, Transpose::Yes] {
+            let a = counting::<f64>(3, 4);
+            let b = if op_b == Transpose::No { counting::<f64>(4, 7) } else { counting::<f64>(7, 4) };
+            let mut whole = DMatrix::zeros(3, 7);
+            gemm(1.0, (Transpose::No, &a), (op_b, &b), 0.0, &mut whole);
+            let mut parts = DMatrix::from_element(3, 7, f64::NAN);
+            for columns in [0..3, 3..6, 6..7] {
+                let block = &mut parts.as_mut_slice()[3 * columns.start..3 * columns.end];
+                gemm_columns(1.0, (Transpose::No, &a), (op_b, &b), 0.0, columns, block);
+            }
+            assert_eq!(parts, whole);
+        }
     }
 
     #[test]

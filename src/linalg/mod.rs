@@ -1,6 +1,6 @@
 //! Dense linear algebra: the only home of `unsafe`, thin calls of BLAS and LAPACK over nalgebra matrices.
 //!
-//! - [`Real`]: the two scalar types of the engine, `f64` and `f32`, each with its GEMM.
+//! - [`Real`]: the scalar types of the engine, `f64`, `f32` and the emulated `bf16` and `f16`, each with its GEMM.
 //! - [`gemm`]: `C = alpha op(A) op(B) + beta C`.
 //! - [`singular_values`]: all singular values of one matrix, no vectors, INFO kept.
 //! - [`Chain`]: the logarithms of all singular values of a product of matrices, however deep.
@@ -23,6 +23,7 @@ mod chain;
 mod eigenvalue_moduli;
 mod eigenvalues;
 mod gemm;
+mod half_precision;
 mod norm;
 mod orthonormal;
 mod perturbation;
@@ -35,7 +36,7 @@ pub use bidiagonal::bidiagonal_singular_values;
 pub use chain::{Chain, LogSingularValues, TriangularChain};
 pub use eigenvalue_moduli::eigenvalue_moduli;
 pub use eigenvalues::{Eigenvalue, eigenvalues};
-pub use gemm::{Transpose, gemm};
+pub use gemm::{Transpose, gemm, gemm_columns};
 use gemm::{gemm_blocks, triangular_multiply};
 pub use norm::ln_norm;
 pub use orthonormal::orthonormal_columns;
@@ -43,7 +44,7 @@ pub use perturbation::one_ulp_off;
 pub use real::Real;
 pub use scaled_product::ScaledProduct;
 pub use singular_values::singular_values;
-pub use threads::{blas_core, blas_threads, single_threaded_blas};
+pub use threads::{SingleThreadedBlas, blas_core, blas_threads, single_threaded_blas};
 
 /// A matrix that cannot be decomposed, or a decomposition that failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! Norms on a logarithmic scale.
 
 use super::Real;
+use crate::numeric::Lanes;
 
 /// Natural logarithm of the Euclidean norm of a vector, or of the Frobenius norm of a matrix given by its entries.
 ///
@@ -47,18 +48,34 @@ pub fn ln_norm<T: Real>(entries: &[T]) -> f64 {
     largest.ln() + 0.5 * scaled.ln()
 }
 
-/// Eight partial sums: one would wait for the latency of every addition.
+/// The plain sum of squares in f64, in vector registers.
 fn sum_of_squares<T: Real>(entries: &[T]) -> f64 {
-    let (blocks, rest) = entries.as_chunks::<8>();
-    let mut lanes = [0.0; 8];
-    for block in blocks {
-        for (lane, entry) in lanes.iter_mut().zip(block) {
-            *lane += entry.to_f64() * entry.to_f64();
-        }
-    }
-    let tail: f64 = rest.iter().map(|entry| entry.to_f64() * entry.to_f64()).sum();
-    lanes.iter().sum::<f64>() + tail
+    pulp::Arch::new().dispatch(Squares(entries))
 }
+
+/// A type of its own: the body of a closure of this size is not inlined where the vector instructions are.
+struct Squares<'a, T>(&'a [T]);
+
+impl<T: Real> pulp::NullaryFnOnce for Squares<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        let mut sums = [Lanes::default(); 2];
+        let mut wide = [0.0; BLOCK];
+        for block in self.0.chunks(BLOCK) {
+            let wide = &mut wide[..block.len()];
+            wide.iter_mut().zip(block).for_each(|(wide, entry)| *wide = entry.to_f64());
+            let (first, second) = wide.split_at(block.len() / 2);
+            sums[0].add_products(first, first);
+            sums[1].add_products(second, second);
+        }
+        sums[0].total() + sums[1].total()
+    }
+}
+
+/// Numbers that are widened at once.
+const BLOCK: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,11 @@
 
 use nalgebra::{ClosedAddAssign, ClosedMulAssign, Scalar};
 
-/// A floating-point format in which networks are run: `f64` or `f32`.
+/// A floating-point format in which networks are run: `f64`, `f32`, and, emulated, `half::bf16` and `half::f16`.
 ///
-/// Elementwise functions are evaluated in `f64` and rounded once to the format, so that a difference between the two
-/// formats is a matter of range and rounding, never of another algorithm.
+/// Elementwise functions are evaluated in `f64` and rounded once to the format, so that a difference between two
+/// formats is a matter of range and rounding, never of another algorithm. Matrix products are the BLAS's in `f64` and `f32`; those of the
+/// 16-bit formats are computed and accumulated in `f32` and rounded once, as tensor cores do.
 pub trait Real:
     Scalar + Copy + Send + Sync + Default + PartialOrd + ClosedAddAssign + ClosedMulAssign + 'static
 {
@@ -14,6 +15,22 @@ pub trait Real:
 
     /// The nearest value of the format; overflow gives an infinity and underflow a subnormal or zero, as the format does.
     fn from_f64(value: f64) -> Self;
+
+    /// [`Real::to_f64`] of every number, in vector instructions.
+    fn widen(from: &[Self], to: &mut [f64]) {
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || from.iter().zip(to).for_each(|(from, to)| *to = from.to_f64()),
+        );
+    }
+
+    /// [`Real::from_f64`] of every number, in vector instructions.
+    fn round(from: &[f64], to: &mut [Self]) {
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || from.iter().zip(to).for_each(|(from, to)| *to = Self::from_f64(*from)),
+        );
+    }
 
     /// BLAS GEMM on column-major slices whose extents the caller has checked: [`super::gemm`] is the safe door.
     #[doc(hidden)]
@@ -39,10 +56,12 @@ pub struct GemmCall<'a, T> {
 macro_rules! real {
     ($float:ty, $gemm:path) => {
         impl Real for $float {
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
 
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $float
             }

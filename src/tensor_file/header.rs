@@ -1,6 +1,6 @@
 //! The header of a safetensors file, read and checked before any data.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -24,6 +24,8 @@ pub(super) struct HeadedFile {
     file: File,
     /// Name and description of every tensor, in no order.
     pub(super) tensors: Vec<(String, TensorInfo)>,
+    /// Texts about the tensors.
+    pub(super) metadata: HashMap<String, String>,
     /// Where the data begin.
     start: u64,
 }
@@ -67,7 +69,8 @@ impl HeadedFile {
             return Err(format(SafeTensorError::MetadataIncompleteBuffer));
         }
         let tensors = metadata.tensors().into_iter().map(|(name, info)| (name, info.clone())).collect();
-        Ok(Self { path: path.to_owned(), file, tensors, start: 8 + size })
+        let texts = metadata.metadata().clone().unwrap_or_default();
+        Ok(Self { path: path.to_owned(), file, tensors, metadata: texts, start: 8 + size })
     }
 
     /// The entries of a tensor as `f64`, exactly; `None` for a type that is not read.

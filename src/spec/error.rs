@@ -87,8 +87,8 @@ pub enum SpecError {
     Data {
         /// Where.
         place: Place,
-        /// What is wrong with it.
-        source: GivenError,
+        /// What is wrong with it. Boxed: it is much larger than any other error of a specification.
+        source: Box<GivenError>,
     },
 }
 

@@ -4,14 +4,18 @@
 //! range, every name resolved, given inputs read and of the right size. The rest of the program never checks again.
 
 mod builtin;
+mod canonical;
+mod data;
 mod error;
 mod format;
 mod gain;
 mod law;
 mod parse;
+mod precision;
 mod quantity;
 mod reader;
 mod torch_init;
+mod train;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,8 +28,11 @@ pub use error::SpecError;
 pub use format::{FORMATS, FormatDepths, NumberFormat};
 pub use gain::Gain;
 pub use law::{Law, PRESETS, Preset, Scheme, Surroundings};
+pub use precision::Precision;
+pub(crate) use precision::with_real;
 pub use quantity::Quantity;
 pub use torch_init::TORCH_SCHEMES;
+pub use train::{AlertKind, Clip, Decay, Optimizer, Policies, Policy, RecordSchedule, Schedule, TrainSpec, WatchSpec};
 
 use crate::activation::Activation;
 
@@ -44,6 +51,8 @@ pub struct Spec {
     pub loss: Loss,
     /// What is measured.
     pub measure: MeasureSpec,
+    /// How it is trained, where it is.
+    pub train: Option<TrainSpec>,
 }
 
 /// A dense network: blocks of a linear layer and an activation.
@@ -84,29 +93,6 @@ impl BlockSpec {
     }
 }
 
-/// A floating-point format in which the network is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// IEEE double precision.
-    F64,
-    /// IEEE single precision.
-    F32,
-}
-
-impl Precision {
-    /// Every format.
-    pub const ALL: [Self; 2] = [Self::F64, Self::F32];
-
-    /// Name in the specification.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F64 => "f64",
-            Self::F32 => "f32",
-        }
-    }
-}
-
 /// The inputs of the network.
 #[derive(Debug, Clone)]
 pub struct DataSpec {
@@ -127,6 +113,8 @@ pub enum DataSource {
         inputs: Arc<DMatrix<f64>>,
         /// Class of every sample, where the data has classes.
         labels: Option<Arc<Vec<usize>>>,
+        /// Targets (outputs x batch), where the data has numbers to be learnt.
+        targets: Option<Arc<DMatrix<f64>>>,
         /// Where it was read from, for the reader of a report.
         origin: String,
     },
@@ -140,7 +128,7 @@ pub enum Loss {
     Sum,
     /// `sum_ia r_i Y_ia` with a fixed standard normal readout r.
     Random,
-    /// Mean over all elements of `(Y - T)^2`, with standard normal targets T.
+    /// Mean over all elements of `(Y - T)^2`: T the targets of the data where it has them, else standard normal, drawn in every trial.
     Mse,
     /// Mean over samples of `-ln softmax(Y)` at the sample's class: the labels of the data where it has them, else classes drawn
     /// uniformly in every trial.
@@ -253,7 +241,7 @@ impl Spec {
 
     /// The same network `factor` times as wide, at the same sigma_w and sigma_b in every layer: the family along which
     /// mean field is the limit. Widths are rounded, and at least 1. Random inputs widen with the network; given inputs keep
-    /// their size, and so do the outputs of a cross-entropy; Gaussian weights make the first layer exactly Gaussian for them, whatever the width.
+    /// their size, and so do the outputs of a cross-entropy and of given targets; Gaussian weights make the first layer exactly Gaussian for them, whatever the width.
     pub fn resized(&self, factor: f64) -> Self {
         let scale = |width: usize| ((width as f64 * factor).round() as usize).max(1);
         let mut other = self.clone();
@@ -265,9 +253,10 @@ impl Spec {
         for (index, block) in other.network.blocks.iter_mut().enumerate() {
             let sigma_w = block.sigma_w();
             block.fan_in = fan_in;
-            // Classes are not a width: the softmax is over as many, however wide the network.
-            let classes = index == last && self.loss == Loss::CrossEntropy;
-            block.fan_out = if classes { block.fan_out } else { scale(block.fan_out) };
+            // Classes and given targets are not a width: there are as many, however wide the network.
+            let given = matches!(self.data.source, DataSource::Given { targets: Some(_), .. });
+            let fixed = index == last && (self.loss == Loss::CrossEntropy || self.loss == Loss::Mse && given);
+            block.fan_out = if fixed { block.fan_out } else { scale(block.fan_out) };
             block.weights.std = sigma_w / (fan_in as f64).sqrt();
             fan_in = block.fan_out;
         }

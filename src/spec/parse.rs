@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use super::data::{self, Data};
 use super::reader::{LARGEST_SCALE, SMALLEST_SCALE, Source, Table, Value};
-use super::{BlockSpec, DataSource, DataSpec, Law, Loss, MeasureSpec, NetworkSpec, PRESETS, Precision, Quantity};
+use super::train::parse::train;
+use super::{BlockSpec, Law, Loss, MeasureSpec, NetworkSpec, PRESETS, Precision, Quantity};
 use super::{Spec, SpecError, Surroundings, TORCH_SCHEMES};
 use crate::activation::{self, Activation, Linear};
-use crate::data::{digit_labels, digits, given_inputs};
 use crate::ensemble::{self, Ensemble, EnsembleError, Gaussian, Uniform};
 use crate::names::{self, Call, UnknownName};
 
 const MAX_DEPTH: u64 = 1_000_000;
 const MAX_WIDTH: u64 = 100_000_000;
-const MAX_BATCH: u64 = 1_000_000;
 const MAX_TRIALS: u64 = 10_000_000;
 
 pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
@@ -26,10 +26,8 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
     })?;
     let root = Table::new(source, "the specification", 0, document.get_ref());
     root.only(&["name", "seed", "network", "data", "loss", "measure", "train", "sweep"])?;
-    for (key, issue) in [("train", "training"), ("sweep", "sweeps of specifications")] {
-        if let Some(value) = root.get(key) {
-            return Err(value.wrong(format!("is for {issue}, which this version does not have: remove the table")));
-        }
+    if let Some(value) = root.get("sweep") {
+        return Err(value.wrong("is for sweeps of specifications, which this version does not have: remove the table"));
     }
     let name = match root.get("name") {
         Some(value) => checked_name(&value)?,
@@ -40,14 +38,14 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
     };
     let seed = root.get("seed").map_or(Ok(1), |value| value.integer(0, i64::MAX as u64))?;
     let network = network(&root.require("network", "")?.table()?)?;
-    let data = match root.get("data") {
-        Some(value) => data(&value.table()?, network.input, file)?,
-        None => DataSpec { batch: 1, source: DataSource::Gaussian },
+    let (loss, loss_place) = match root.get("loss") {
+        Some(value) => loss(&value.table()?)?,
+        None => (Loss::Sum, None),
     };
-    let loss = match root.get("loss") {
-        Some(value) => loss(&value.table()?, &network, &data)?,
-        None => Loss::Sum,
-    };
+    let train_place = root.get("train");
+    let around = data::Surroundings { network: &network, loss, loss_place, train: root.get("train"), seed, file };
+    let data_table = root.get("data").map(|value| value.table()).transpose()?;
+    let Data { batch: data, set } = data::data(data_table.as_ref(), &around)?;
     let measure = match root.get("measure") {
         Some(value) => measure(&value.table()?, network.blocks.len())?,
         None => MeasureSpec {
@@ -57,7 +55,11 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
             trials: 200,
         },
     };
-    Ok(Spec { name, seed, network, data, loss, measure })
+    let train = match (train_place, set) {
+        (Some(value), Some(set)) => Some(train(&value.table()?, set, data.batch)?),
+        _ => None,
+    };
+    Ok(Spec { name, seed, network, data, loss, measure, train })
 }
 
 /// The name becomes a directory: no separators, no surprises.
@@ -170,11 +172,11 @@ fn widths(table: &Table<'_>) -> Result<Vec<usize>, SpecError> {
 }
 
 fn precision(value: &Value<'_>) -> Result<Precision, SpecError> {
-    match names::canonical(value.string()?).as_str() {
-        "f64" | "double" | "float64" => Ok(Precision::F64),
-        "f32" | "float" | "single" | "float32" => Ok(Precision::F32),
-        other => Err(value.wrong(format!("is \"{other}\"; this version runs \"f64\" and \"f32\""))),
-    }
+    let given = value.string()?;
+    Precision::by_canonical_name(&names::canonical(given)).ok_or_else(|| {
+        let suggestion = names::suggestion(given, Precision::ALL.map(Precision::name));
+        value.wrong(format!("is the unknown format \"{given}\": {suggestion}"))
+    })
 }
 
 /// The ways to give a scale, of which exactly one must be used.
@@ -290,61 +292,8 @@ fn uniform_law(bound: &Value<'_>, chosen: Option<&dyn Ensemble>) -> Result<Law, 
     Ok(Law { ensemble: Arc::new(Uniform), std: bound.positive()? / 3f64.sqrt() })
 }
 
-fn data(table: &Table<'_>, input: usize, file: &Path) -> Result<DataSpec, SpecError> {
-    table.only(&["kind", "path", "batch"])?;
-    let kind = table.get("kind");
-    let path = table.get("path");
-    let batch_value = table.get("batch");
-    let batch = batch_value.as_ref().map(|value| value.integer(1, MAX_BATCH)).transpose()?;
-    let kind_name = kind.as_ref().map(|value| value.string().map(names::canonical)).transpose()?;
-    let fits = |rows: usize, what: &str, place: &Value<'_>| {
-        if rows == input {
-            Ok(())
-        } else {
-            Err(place.wrong(format!("gives {rows} {what}, but network.input is {input}: make them equal")))
-        }
-    };
-    match (kind_name.as_deref(), kind, path) {
-        (None | Some("file"), _, Some(path)) => {
-            let target = file.parent().unwrap_or(Path::new("")).join(path.string()?);
-            let inputs = given_inputs(&target).map_err(|source| SpecError::Data { place: path.place(), source })?;
-            fits(inputs.nrows(), "features per sample", &path)?;
-            let inputs = match (batch, &batch_value) {
-                (Some(batch), Some(value)) if batch as usize > inputs.ncols() => {
-                    return Err(value.wrong(format!("is {batch}, but the file holds {} samples", inputs.ncols())));
-                }
-                (Some(batch), _) => inputs.columns(0, batch as usize).into_owned(),
-                (None, _) => inputs,
-            };
-            let origin = path.string()?.to_owned();
-            let batch = inputs.ncols();
-            let source = DataSource::Given { inputs: Arc::new(inputs), labels: None, origin };
-            Ok(DataSpec { batch, source })
-        }
-        (Some(kind), _, Some(path)) => Err(path.wrong(format!("does not go with kind = \"{kind}\": remove one"))),
-        (None | Some("gaussian" | "normal"), _, None) => {
-            Ok(DataSpec { batch: batch.unwrap_or(1) as usize, source: DataSource::Gaussian })
-        }
-        (Some("digits"), Some(kind), None) => {
-            let batch = batch.unwrap_or(1) as usize;
-            let inputs = digits(batch).ok_or_else(|| {
-                batch_value.as_ref().unwrap_or(&kind).wrong(format!("is {batch}; there are 1797 digits"))
-            })?;
-            fits(inputs.nrows(), "pixels per digit", &kind)?;
-            let origin = "handwritten digits".to_owned();
-            let labels = digit_labels(batch).map(Arc::new);
-            Ok(DataSpec { batch, source: DataSource::Given { inputs: Arc::new(inputs), labels, origin } })
-        }
-        (Some("file"), Some(kind), None) => Err(kind.wrong("is \"file\": give its `path`")),
-        (Some(other), Some(kind), None) => {
-            let suggestion = names::suggestion(other, ["gaussian", "digits", "file"]);
-            Err(kind.wrong(format!("is the unknown source \"{other}\": {suggestion}")))
-        }
-        (Some(_), None, None) => unreachable!("a kind name comes from a kind"),
-    }
-}
-
-fn loss(table: &Table<'_>, network: &NetworkSpec, data: &DataSpec) -> Result<Loss, SpecError> {
+/// The loss, and where it is named.
+fn loss<'a>(table: &Table<'a>) -> Result<(Loss, Option<Value<'a>>), SpecError> {
     table.only(&["kind"])?;
     let kind = table.require("kind", ": \"sum\", \"random\", \"mse\" or \"cross_entropy\"")?;
     let given = kind.string()?;
@@ -354,17 +303,7 @@ fn loss(table: &Table<'_>, network: &NetworkSpec, data: &DataSpec) -> Result<Los
         let suggestion = names::suggestion(given, Loss::ALL.iter().map(|(name, _)| *name));
         kind.wrong(format!("is the unknown loss \"{given}\": {suggestion}"))
     })?;
-    let outputs = network.blocks.last().map_or(network.input, |block| block.fan_out);
-    let classes = match &data.source {
-        DataSource::Given { labels: Some(labels), .. } => labels.iter().max().map_or(2, |label| (label + 1).max(2)),
-        _ => 2,
-    };
-    if loss == Loss::CrossEntropy && outputs < classes {
-        return Err(kind.wrong(format!(
-            "needs an output for each of the {classes} classes, and the network has {outputs}: set network.output = {classes} or more"
-        )));
-    }
-    Ok(loss)
+    Ok((loss, Some(kind)))
 }
 
 /// Among the quantities of a specification the one that belongs to no layer.

@@ -133,6 +133,22 @@ impl<'a> Value<'a> {
         parsed.filter(|value| value.is_finite()).ok_or_else(|| self.wrong(format!("is {text}; it must be finite")))
     }
 
+    /// A number within `low..=high`.
+    pub fn within(&self, low: f64, high: f64) -> Result<f64, SpecError> {
+        let value = self.number()?;
+        if (low..=high).contains(&value) {
+            Ok(value)
+        } else {
+            let plain =
+                |x: f64| if x == 0.0 || (1e-3..1e4).contains(&x.abs()) { format!("{x}") } else { format!("{x:e}") };
+            Err(self.wrong(format!("is {value}; it must be from {} to {}", plain(low), plain(high))))
+        }
+    }
+
+    pub fn boolean(&self) -> Result<bool, SpecError> {
+        self.value.get_ref().as_bool().ok_or_else(|| self.mistyped("true or false"))
+    }
+
     /// A number > 0, small enough that its square is finite.
     pub fn positive(&self) -> Result<f64, SpecError> {
         let value = self.number()?;

@@ -156,3 +156,27 @@ fn a_measurement_can_be_interrupted() {
     assert_eq!(run(5), Err(MeasureError::Interrupted));
     assert!(run(1000).is_ok());
 }
+
+/// N(0, 1) weights multiply a gradient by seven in every layer: after eight it is beyond 65,520, where half precision ends, and far from
+/// the end of bfloat16.
+#[test]
+fn gradients_overflow_in_half_precision_and_not_in_bfloat16() {
+    let gradients = |precision: &str| {
+        let text = format!(
+            "[network]\ninput = 50\ndepth = 8\nwidth = 50\nactivation = \"linear\"\nweights = {{ std = 1.0 }}\nprecision = \"{precision}\"\n\
+             [measure]\ntrials = 20\nquantities = [\"gradient_norms\"]"
+        );
+        let spec = Spec::parse(&text, Path::new("overflow.toml")).expect("valid");
+        measure(&spec, "formats", &Silent).expect("measured")
+    };
+    let [double, bfloat, half] = ["f64", "bf16", "f16"].map(gradients);
+    for layer in 1..=8 {
+        let of = |measured: &gradspectra::measure::Measurements| {
+            measured.of(Quantity::GradientNorms).find(|m| m.layer == layer).cloned().expect("measured")
+        };
+        assert_eq!((of(&double).non_finite, of(&bfloat).non_finite, of(&half).non_finite), (0, 0, 20), "layer {layer}");
+        let decades = |measured| of(measured).log10_mean.expect("finite");
+        // Eight bits of significand, eight layers there and back: well within one per cent.
+        assert!((decades(&double) - decades(&bfloat)).abs() < 0.004, "{} {}", decades(&double), decades(&bfloat));
+    }
+}

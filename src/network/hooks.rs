@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nalgebra::DMatrix;
 
 use super::pass::PassError;
+use super::training::UpdateNorms;
 use crate::linalg::Real;
 
 /// Which layers a hook is called for. Layers are numbered from 1.
@@ -102,6 +103,23 @@ pub struct ParameterGradientEvent<'e, T: Real> {
     pub gradient: &'e mut [T],
 }
 
+/// Called when a parameter has been changed by an optimiser: after the whole step, first layer first, weight before bias. It observes.
+#[derive(Debug)]
+pub struct UpdateEvent<'e, T: Real> {
+    /// Step of the run.
+    pub step: usize,
+    /// Number of the layer, from 1.
+    pub layer: usize,
+    /// Which parameter.
+    pub parameter: Parameter,
+    /// The parameter after the update, column-major.
+    pub value: &'e [T],
+    /// What was added to it, column-major.
+    pub update: &'e [T],
+    /// Their sizes.
+    pub norms: UpdateNorms,
+}
+
 /// Removes one hook.
 #[derive(Debug, Clone)]
 pub struct HookHandle {
@@ -133,6 +151,7 @@ type GradientHook<'h, T> =
     Registered<Box<dyn FnMut(&mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
 type ParameterHook<'h, T> =
     Registered<Box<dyn FnMut(&mut ParameterGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
+type UpdateHook<'h, T> = Registered<Box<dyn FnMut(&UpdateEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
 
 /// The hooks of a run, called in the order in which they were registered.
 ///
@@ -143,6 +162,7 @@ pub struct Hooks<'h, T: Real> {
     output_gradient: Vec<GradientHook<'h, T>>,
     pre_activation_gradient: Vec<GradientHook<'h, T>>,
     parameter_gradient: Vec<ParameterHook<'h, T>>,
+    update: Vec<UpdateHook<'h, T>>,
 }
 
 impl<T: Real> std::fmt::Debug for Hooks<'_, T> {
@@ -153,6 +173,7 @@ impl<T: Real> std::fmt::Debug for Hooks<'_, T> {
             .field("output_gradient", &self.output_gradient.len())
             .field("pre_activation_gradient", &self.pre_activation_gradient.len())
             .field("parameter_gradient", &self.parameter_gradient.len())
+            .field("update", &self.update.len())
             .finish()
     }
 }
@@ -172,6 +193,7 @@ impl<'h, T: Real> Hooks<'h, T> {
             output_gradient: Vec::new(),
             pre_activation_gradient: Vec::new(),
             parameter_gradient: Vec::new(),
+            update: Vec::new(),
         }
     }
 
@@ -211,6 +233,15 @@ impl<'h, T: Real> Hooks<'h, T> {
         register(&mut self.parameter_gradient, layers, Box::new(hook))
     }
 
+    /// Calls `hook` after the optimiser has changed `W_l` and then `b_l`.
+    pub fn on_update(
+        &mut self,
+        layers: Layers,
+        hook: impl FnMut(&UpdateEvent<'_, T>) -> Result<(), Stop> + Send + 'h,
+    ) -> HookHandle {
+        register(&mut self.update, layers, Box::new(hook))
+    }
+
     /// Drops removed hooks and checks that every other one names a layer that exists.
     pub(super) fn prepare(&mut self, depth: usize) -> Result<(), PassError> {
         fn sweep<C>(list: &mut Vec<Registered<C>>, depth: usize) -> Result<(), PassError> {
@@ -227,7 +258,8 @@ impl<'h, T: Real> Hooks<'h, T> {
         sweep(&mut self.forward, depth)?;
         sweep(&mut self.output_gradient, depth)?;
         sweep(&mut self.pre_activation_gradient, depth)?;
-        sweep(&mut self.parameter_gradient, depth)
+        sweep(&mut self.parameter_gradient, depth)?;
+        sweep(&mut self.update, depth)
     }
 
     pub(super) fn call_forward(&mut self, event: &mut ForwardEvent<'_, T>) -> Result<(), Stop> {
@@ -243,6 +275,15 @@ impl<'h, T: Real> Hooks<'h, T> {
         event: &mut ActivationGradientEvent<'_, T>,
     ) -> Result<(), Stop> {
         call(&mut self.pre_activation_gradient, event.layer, |hook| hook(event))
+    }
+
+    /// Whether anybody wants to see updates.
+    pub(super) fn observe_updates(&self) -> bool {
+        !self.update.is_empty()
+    }
+
+    pub(super) fn call_update(&mut self, event: &UpdateEvent<'_, T>) -> Result<(), Stop> {
+        call(&mut self.update, event.layer, |hook| hook(event))
     }
 
     pub(super) fn call_parameter_gradient(&mut self, event: &mut ParameterGradientEvent<'_, T>) -> Result<(), Stop> {

@@ -62,20 +62,33 @@ impl<T: Real> BoundLoss<T> {
     ///
     /// [`LossShapeError`] if the readout or the targets do not have the outputs' size.
     pub fn evaluate(&self, outputs: &DMatrix<T>) -> Result<LossValue<T>, LossShapeError> {
+        let mut gradient = DMatrix::from_element(0, 0, T::default());
+        let value = self.evaluate_into(outputs, &mut gradient)?;
+        Ok(LossValue { value, gradient })
+    }
+
+    /// As [`BoundLoss::evaluate`], with the gradient in a matrix that is there already.
+    ///
+    /// # Errors
+    ///
+    /// As [`BoundLoss::evaluate`].
+    pub fn evaluate_into(&self, outputs: &DMatrix<T>, gradient: &mut DMatrix<T>) -> Result<f64, LossShapeError> {
         let (rows, columns) = outputs.shape();
+        if gradient.shape() != (rows, columns) {
+            *gradient = DMatrix::from_element(rows, columns, T::default());
+        }
         match self {
-            Self::Sum => Ok(LossValue {
-                value: outputs.iter().map(|y| y.to_f64()).sum(),
-                gradient: DMatrix::from_element(rows, columns, T::from_f64(1.0)),
-            }),
+            Self::Sum => {
+                gradient.fill(T::from_f64(1.0));
+                Ok(outputs.iter().map(|y| y.to_f64()).sum())
+            }
             Self::Readout(readout) => {
                 if readout.len() != rows {
                     let (what, got) = ("readout", (readout.len(), 1));
                     return Err(LossShapeError { what, got, outputs: (rows, columns) });
                 }
-                let gradient = DMatrix::from_fn(rows, columns, |i, _| readout[i]);
-                let value = gradient.iter().zip(outputs).map(|(r, y)| r.to_f64() * y.to_f64()).sum();
-                Ok(LossValue { value, gradient })
+                gradient.column_iter_mut().for_each(|mut column| column.copy_from(readout));
+                Ok(gradient.iter().zip(outputs).map(|(r, y)| r.to_f64() * y.to_f64()).sum())
             }
             Self::Mse { targets } => {
                 if targets.shape() != outputs.shape() {
@@ -83,9 +96,10 @@ impl<T: Real> BoundLoss<T> {
                 }
                 let count = outputs.len() as f64;
                 let difference = |(y, t): (&T, &T)| y.to_f64() - t.to_f64();
-                let value = outputs.iter().zip(targets).map(|pair| difference(pair).powi(2)).sum::<f64>() / count;
-                let gradient = outputs.zip_map(targets, |y, t| T::from_f64(2.0 * (y.to_f64() - t.to_f64()) / count));
-                Ok(LossValue { value, gradient })
+                for (entry, pair) in gradient.iter_mut().zip(outputs.iter().zip(targets)) {
+                    *entry = T::from_f64(2.0 * difference(pair) / count);
+                }
+                Ok(outputs.iter().zip(targets).map(|pair| difference(pair).powi(2)).sum::<f64>() / count)
             }
             Self::CrossEntropy { labels } => {
                 let classes = labels.iter().max().map_or(0, |label| label + 1);
@@ -94,7 +108,6 @@ impl<T: Real> BoundLoss<T> {
                     return Err(LossShapeError { what, got, outputs: (rows, columns) });
                 }
                 let mut value = 0.0;
-                let mut gradient = DMatrix::from_element(rows, columns, T::default());
                 for (a, &label) in labels.iter().enumerate() {
                     let y = outputs.column(a);
                     // `f64::max` passes over NaN, but the sum below does not: a diverged network stays visible.
@@ -107,7 +120,7 @@ impl<T: Real> BoundLoss<T> {
                         *entry = T::from_f64((probability - target) / columns as f64);
                     }
                 }
-                Ok(LossValue { value: value / columns as f64, gradient })
+                Ok(value / columns as f64)
             }
         }
     }

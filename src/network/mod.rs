@@ -29,7 +29,9 @@ mod hooks;
 mod loss;
 mod pass;
 mod sample;
+mod share;
 mod state_dict;
+mod training;
 
 use std::sync::Arc;
 
@@ -37,11 +39,16 @@ use nalgebra::{DMatrix, DVector};
 
 pub use hooks::{
     ActivationGradientEvent, ForwardEvent, HookHandle, Hooks, Layers, Parameter, ParameterGradientEvent, Stop,
+    UpdateEvent,
 };
 pub use loss::{BoundLoss, LossShapeError, LossValue};
 pub use pass::{Gradients, PassError, Tape, TapeLayer};
 pub use sample::{bind_loss, draw_inputs};
 pub use state_dict::{StateDictError, load_state_dict};
+pub use training::{
+    COSINE_ENTRIES, Clipped, Evaluation, LayerUpdate, OptimizerState, StepOutcome, TrainError, Trainer, UpdateNorms,
+    clip, ln_global_norm,
+};
 
 use crate::activation::Activation;
 use crate::linalg::Real;

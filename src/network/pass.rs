@@ -1,9 +1,12 @@
 //! Forward and backward pass.
 
+use std::ops::Range;
+
 use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
 
 use super::hooks::{ActivationGradientEvent, ForwardEvent, Hooks, Parameter, ParameterGradientEvent, Stop};
-use super::{Block, Network};
+use super::{Block, Network, share};
 use crate::layer::{dense, pointwise};
 use crate::linalg::Real;
 
@@ -49,7 +52,7 @@ fn columns_note(expected: Option<usize>) -> String {
 }
 
 impl PassError {
-    fn stopped(step: usize, layer: usize) -> impl Fn(Stop) -> Self {
+    pub(super) fn stopped(step: usize, layer: usize) -> impl Fn(Stop) -> Self {
         move |stop| Self::Stopped { step, layer, reason: stop.reason }
     }
 }
@@ -180,8 +183,24 @@ impl<T: Real> Network<T> {
             for buffer in [&mut *pre_activation, &mut *slope, &mut *output] {
                 reshape(buffer, weight.nrows(), input.ncols());
             }
-            dense::forward(weight, bias.as_ref(), input, pre_activation);
-            pointwise::forward(&**activation, pre_activation, output, slope);
+            // A block of samples is multiplied and sent through the activation while it is in the cache.
+            let part = |samples: Range<usize>, h: &mut [T], x: &mut [T], d: &mut [T]| {
+                dense::forward_columns(weight, bias.as_ref(), input, samples, h);
+                pointwise::forward(&**activation, h, x, d);
+            };
+            let samples = share::columns(weight.nrows(), weight.ncols(), input.ncols());
+            if samples >= input.ncols() {
+                part(0..input.ncols(), pre_activation.as_mut_slice(), output.as_mut_slice(), slope.as_mut_slice());
+            } else {
+                let length = samples * weight.nrows();
+                pre_activation
+                    .as_mut_slice()
+                    .par_chunks_mut(length)
+                    .zip(output.as_mut_slice().par_chunks_mut(length))
+                    .zip(slope.as_mut_slice().par_chunks_mut(length))
+                    .enumerate()
+                    .for_each(|(block, ((h, x), d))| part(share::block(block, samples, input.ncols()), h, x, d));
+            }
             let mut event = ForwardEvent { step, layer, input, pre_activation, slope, output };
             hooks.call_forward(&mut event).map_err(PassError::stopped(step, layer))?;
         }
@@ -219,6 +238,35 @@ impl<T: Real> Network<T> {
         hooks: &mut Hooks<'_, T>,
         gradients: &mut Gradients<T>,
     ) -> Result<(), PassError> {
+        self.run_backward(tape, output_gradient, step, hooks, gradients, true).map(|_| ())
+    }
+
+    /// As [`Network::backward_into`], without the gradient with respect to the inputs: training does not need it. What `gradients.input` then
+    /// holds has no meaning. Gives back a matrix, of no meaning either, for the next output gradient: a fresh one a step costs page faults.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::backward`]; the gradients then hold part of a pass.
+    pub fn backward_parameters_into(
+        &self,
+        tape: &Tape<T>,
+        output_gradient: DMatrix<T>,
+        step: usize,
+        hooks: &mut Hooks<'_, T>,
+        gradients: &mut Gradients<T>,
+    ) -> Result<DMatrix<T>, PassError> {
+        self.run_backward(tape, output_gradient, step, hooks, gradients, false)
+    }
+
+    fn run_backward(
+        &self,
+        tape: &Tape<T>,
+        output_gradient: DMatrix<T>,
+        step: usize,
+        hooks: &mut Hooks<'_, T>,
+        gradients: &mut Gradients<T>,
+        of_the_input: bool,
+    ) -> Result<DMatrix<T>, PassError> {
         hooks.prepare(self.depth())?;
         let expected = (self.output_width(), tape.input.ncols());
         let of_this_network = tape.input.nrows() == self.input_width()
@@ -244,7 +292,9 @@ impl<T: Real> Network<T> {
         }
         gradients.weights.resize_with(self.depth(), empty);
         gradients.biases.resize_with(self.depth(), || None);
+        // Two buffers take turns: fresh ones cost page faults at every layer.
         let mut gradient = output_gradient;
+        let mut below = std::mem::replace(&mut gradients.input, empty());
         for (index, block) in self.blocks().iter().enumerate().rev() {
             let layer = index + 1;
             let TapeLayer { pre_activation, slope, output } = &tape.layers[index];
@@ -257,7 +307,12 @@ impl<T: Real> Network<T> {
             let (fan_out, fan_in) = block.weight.shape();
             let weight_gradient = &mut gradients.weights[index];
             reshape(weight_gradient, fan_out, fan_in);
-            dense::weight_gradient(&gradient, tape.input_of(index), weight_gradient);
+            let wants_below = index > 0 || of_the_input;
+            if wants_below {
+                reshape(&mut below, fan_in, gradient.ncols());
+            }
+            let target = wants_below.then_some(&mut below);
+            products(&block.weight, &gradient, tape.input_of(index), weight_gradient, target);
             let mut event = ParameterGradientEvent {
                 step,
                 layer,
@@ -285,11 +340,49 @@ impl<T: Real> Network<T> {
             } else {
                 gradients.biases[index] = None;
             }
-            let mut below = DMatrix::from_element(fan_in, gradient.ncols(), T::default());
-            dense::input_gradient(&block.weight, &gradient, &mut below);
-            gradient = below;
+            if wants_below {
+                std::mem::swap(&mut gradient, &mut below);
+            }
         }
         gradients.input = gradient;
-        Ok(())
+        Ok(below)
+    }
+}
+
+/// The two products of a layer's way back, `Delta X^T` and, where it is wanted, `W^T Delta`, in blocks of columns that the cores share.
+fn products<T: Real>(
+    weight: &DMatrix<T>,
+    delta: &DMatrix<T>,
+    input: &DMatrix<T>,
+    weight_gradient: &mut DMatrix<T>,
+    below: Option<&mut DMatrix<T>>,
+) {
+    let (fan_out, fan_in) = weight.shape();
+    let batch = delta.ncols();
+    let mut of_the_weight = || {
+        let inputs = share::columns(fan_out, batch, fan_in);
+        if inputs >= fan_in {
+            dense::weight_gradient(delta, input, weight_gradient);
+        } else {
+            weight_gradient.as_mut_slice().par_chunks_mut(inputs * fan_out).enumerate().for_each(|(block, part)| {
+                dense::weight_gradient_columns(delta, input, share::block(block, inputs, fan_in), part);
+            });
+        }
+    };
+    let samples = share::columns(fan_in, fan_out, batch);
+    match below {
+        None => of_the_weight(),
+        Some(below) if samples >= batch => {
+            of_the_weight();
+            dense::input_gradient(weight, delta, below);
+        }
+        Some(below) => {
+            let of_the_input = || {
+                below.as_mut_slice().par_chunks_mut(samples * fan_in).enumerate().for_each(|(block, part)| {
+                    dense::input_gradient_columns(weight, delta, share::block(block, samples, batch), part);
+                });
+            };
+            rayon::join(of_the_weight, of_the_input);
+        }
     }
 }

@@ -75,7 +75,7 @@ pub fn draw_inputs<T: Real>(spec: &Spec, stream: Stream) -> DMatrix<T> {
     }
 }
 
-/// The loss of one trial, with its readout or targets drawn.
+/// The loss of one trial: the readout drawn, targets and classes those of the data, or drawn where it has none.
 pub fn bind_loss<T: Real>(spec: &Spec, stream: Stream) -> BoundLoss<T> {
     let outputs = spec.network.blocks.last().map_or(spec.network.input, |block| block.fan_out);
     match spec.loss {
@@ -85,8 +85,11 @@ pub fn bind_loss<T: Real>(spec: &Spec, stream: Stream) -> BoundLoss<T> {
             BoundLoss::Readout(readout.column(0).map(T::from_f64))
         }
         Loss::Mse => {
-            let targets = standard_normal(outputs, spec.data.batch, stream, READOUT_STREAM);
-            BoundLoss::Mse { targets: targets.map(T::from_f64) }
+            let targets = match &spec.data.source {
+                DataSource::Given { targets: Some(targets), .. } => targets.map(T::from_f64),
+                _ => standard_normal(outputs, spec.data.batch, stream, READOUT_STREAM).map(T::from_f64),
+            };
+            BoundLoss::Mse { targets }
         }
         Loss::CrossEntropy => {
             let labels = match &spec.data.source {

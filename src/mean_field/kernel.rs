@@ -73,13 +73,19 @@ impl Kernel {
                 }
                 sum
             }
+            (Self::Full(a), Self::Full(b)) => a.iter().zip(b).map(|(a, b)| a * b).sum(),
             _ => self.to_matrix().component_mul(&other.to_matrix()).sum(),
         }
     }
 
     /// Sum of all entries, `sum_ab A_ab`.
     pub fn sum(&self) -> f64 {
-        self.inner(&Self::Exchangeable { batch: self.batch(), diagonal: 1.0, off_diagonal: 1.0 })
+        match self {
+            Self::Exchangeable { batch, .. } => {
+                self.inner(&Self::Exchangeable { batch: *batch, diagonal: 1.0, off_diagonal: 1.0 })
+            }
+            Self::Full(matrix) => matrix.sum(),
+        }
     }
 
     /// The kernel with its off-diagonal entries set to zero: samples taken for independent.
@@ -103,6 +109,7 @@ impl Kernel {
                 diagonal: diagonal * other_diagonal,
                 off_diagonal: off_diagonal * other_off_diagonal,
             },
+            (Self::Full(a), Self::Full(b)) => Self::Full(a.component_mul(b)),
             _ => Self::Full(self.to_matrix().component_mul(&other.to_matrix())),
         }
     }
@@ -224,6 +231,34 @@ impl ScaledKernel {
         } else {
             Self { kernel, ln_scale }
         }
+    }
+
+    /// `X^T X` over the columns of X, one a sample.
+    pub fn products(columns: &DMatrix<f64>) -> Self {
+        let samples = columns.ncols();
+        let largest = columns.amax();
+        if largest == 0.0 || samples == 0 {
+            return Self { kernel: Kernel::Full(DMatrix::zeros(samples, samples)), ln_scale: 0.0 };
+        }
+        // Squares of 1e200 overflow.
+        let scaled = columns / largest;
+        Self::new(Kernel::Full(scaled.tr_mul(&scaled)), 2.0 * largest.ln())
+    }
+
+    /// `X^T X / n` over the columns of X, n x B: the kernel of given inputs.
+    pub fn mean_products(columns: &DMatrix<f64>) -> Self {
+        let products = Self::products(columns);
+        Self { ln_scale: products.ln_scale - (columns.nrows() as f64).ln(), ..products }
+    }
+
+    /// With all diagonal entries replaced by their mean, and all others by theirs: what exchangeable samples would have.
+    pub fn exchangeable(&self) -> Self {
+        let kernel = Kernel::Exchangeable {
+            batch: self.kernel.batch(),
+            diagonal: self.kernel.mean_diagonal(),
+            off_diagonal: self.kernel.mean_off_diagonal().unwrap_or(0.0),
+        };
+        Self::new(kernel, self.ln_scale)
     }
 
     /// `e^ln_factor` times this kernel, entry by entry times another one.

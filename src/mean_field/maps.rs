@@ -108,11 +108,8 @@ pub fn activation_maps(
     biases: &[BiasNode],
 ) -> Result<ActivationMaps, MapError> {
     let biased = biases != BiasNode::NONE;
-    let ln_reference = if biased { q.ln_scale } else { ln_reference_scale(phi, q) };
+    let ln_reference = ln_reference_in_domain(phi, q, biases)?;
     let scale = ln_reference.exp();
-    if scale * q.kernel.largest_diagonal() > LARGEST_VARIANCE && (biased || !phi.is_homogeneous()) {
-        return Err(MapError::VarianceTooLarge { variance: q.ln_largest_diagonal().exp() });
-    }
     let shifted: Vec<Shifted<'_>> = biases.iter().map(|node| Shifted::new(phi, node.shift)).collect();
     let functions: Vec<(&dyn Activation, f64)> = if biased {
         shifted.iter().zip(biases).map(|(shifted, node)| (shifted.as_dyn(), node.weight)).collect()
@@ -175,15 +172,44 @@ pub fn activation_maps(
     if let Some(error) = failure.into_inner() {
         return Err(MapError::Expectation(error));
     }
-    // phi'' of a homogeneous activation falls with the size of its argument.
-    let ln_curvature = if phi.is_homogeneous() && !biased { 0.5 * (ln_reference - q.ln_scale) } else { 0.0 };
-    Ok(ActivationMaps {
-        output: ScaledKernel::new(output, q.ln_scale - ln_reference),
-        slope,
-        aligned: ScaledKernel::new(aligned, q.ln_scale - ln_reference),
-        curvature: SampleVector::new(curvature, ln_curvature),
-        variance_slope,
-    })
+    let kernels = [output, slope, aligned];
+    Ok(ActivationMaps::at_reference(phi, q, biased, ln_reference, kernels, [curvature, variance_slope]))
+}
+
+/// The logarithm of the scale at which `q.kernel` stands for q, if that is in the domain.
+pub(super) fn ln_reference_in_domain(
+    phi: &dyn Activation,
+    q: &ScaledKernel,
+    biases: &[BiasNode],
+) -> Result<f64, MapError> {
+    let biased = biases != BiasNode::NONE;
+    let ln_reference = if biased { q.ln_scale } else { ln_reference_scale(phi, q) };
+    if ln_reference.exp() * q.kernel.largest_diagonal() > LARGEST_VARIANCE && (biased || !phi.is_homogeneous()) {
+        return Err(MapError::VarianceTooLarge { variance: q.ln_largest_diagonal().exp() });
+    }
+    Ok(ln_reference)
+}
+
+impl ActivationMaps {
+    /// From what was computed at the reference scale: output, slope, aligned; curvature, slope of the variance.
+    pub(super) fn at_reference(
+        phi: &dyn Activation,
+        q: &ScaledKernel,
+        biased: bool,
+        ln_reference: f64,
+        [output, slope, aligned]: [Kernel; 3],
+        [curvature, variance_slope]: [Vec<f64>; 2],
+    ) -> Self {
+        // phi'' of a homogeneous activation falls with the size of its argument.
+        let ln_curvature = if phi.is_homogeneous() && !biased { 0.5 * (ln_reference - q.ln_scale) } else { 0.0 };
+        Self {
+            output: ScaledKernel::new(output, q.ln_scale - ln_reference),
+            slope,
+            aligned: ScaledKernel::new(aligned, q.ln_scale - ln_reference),
+            curvature: SampleVector::new(curvature, ln_curvature),
+            variance_slope,
+        }
+    }
 }
 
 /// The scale at which the normalised kernel `q.kernel` stands for the whole of `q`: its own, or a convenient one where the

@@ -10,6 +10,7 @@
 //!
 //! Nothing here draws a random number or reads a measurement.
 
+mod common_map;
 mod correlation;
 mod edge;
 mod error;
@@ -20,6 +21,7 @@ mod tailored;
 mod transient;
 mod variance;
 
+pub use common_map::common_correlation_maps;
 pub use correlation::{CorrelationFixedPoint, CorrelationMap, CorrelationTable};
 pub use edge::{Critical, EdgeOfChaos, EdgePoint, NoCritical, critical_correlation_rate, critical_sigma_w};
 pub use error::MeanFieldError;

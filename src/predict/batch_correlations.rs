@@ -1,12 +1,13 @@
 //! Correlation between the samples of a batch: the c-map.
 
 use super::forward::ForwardKernels;
+use super::setting::Setting;
 use super::{Prediction, Predictions, Statistic};
-use crate::spec::{Quantity, Spec};
+use crate::spec::Quantity;
 
-pub(super) fn predict(spec: &Spec, forward: &ForwardKernels, predictions: &mut Predictions) {
+pub(super) fn predict(setting: &Setting<'_>, forward: &ForwardKernels, predictions: &mut Predictions) {
     let quantity = Quantity::BatchCorrelations;
-    if spec.data.batch < 2 {
+    if setting.batch < 2 {
         predictions.withhold(quantity, Statistic::Value, 1..=forward.depth, "a batch of one sample has no pairs");
         return;
     }

@@ -1,7 +1,5 @@
 //! Kernels of every layer on the way forward.
 
-use nalgebra::DMatrix;
-
 use crate::layer::{dense, pointwise};
 use crate::mean_field::{ActivationMaps, BiasNode, Kernel, ScaledKernel};
 use crate::numeric::gauss_legendre;
@@ -30,9 +28,7 @@ pub(super) struct ForwardKernels {
 
 impl ForwardKernels {
     pub fn of(spec: &Spec) -> Self {
-        let mut input = input_kernel(spec);
-        let mut layers = Vec::new();
-        for block in &spec.network.blocks {
+        let layers = chain(input_kernel(spec), &spec.network.blocks, |block, input, first| {
             let q = dense::covariance_map(&input, block.sigma_w(), block.sigma_b());
             let (gaussian, biases) = match block.biases.as_ref().filter(|law| is_averaged(law, &q)) {
                 Some(law) => {
@@ -42,7 +38,7 @@ impl ForwardKernels {
                 }
                 None => (q.clone(), BiasNode::NONE.to_vec()),
             };
-            let maps = match carried_by_few_features(spec, block, layers.is_empty())
+            let maps = match carried_by_few_features(spec, block, first)
                 .or_else(|| too_sharp(block, &biases, &gaussian))
                 .or_else(|| too_heavy(block, &biases))
             {
@@ -51,15 +47,15 @@ impl ForwardKernels {
                     pointwise::moment_map(&*block.activation, &gaussian, &biases).map_err(|error| error.to_string())
                 }
             };
-            let next = maps.as_ref().map(|maps| maps.output.clone()).ok();
-            layers.push(LayerKernels { input, q, gaussian, biases, maps });
-            match next {
-                Some(output) => input = output,
-                None => break,
-            }
-        }
+            LayerKernels { input, q, gaussian, biases, maps }
+        });
         let hypotheses = super::common_hypotheses(spec);
         Self { layers, depth: spec.network.blocks.len(), hypotheses }
+    }
+
+    /// The layers that have maps, with them.
+    pub fn with_maps(&self) -> Vec<(&LayerKernels, &ActivationMaps)> {
+        self.layers.iter().filter_map(|layer| Some((layer, layer.maps.as_ref().ok()?))).collect()
     }
 
     /// The layers that could not be reached, and why; `None` if all could.
@@ -73,6 +69,23 @@ impl ForwardKernels {
     pub fn relative_error(&self, layer: usize) -> f64 {
         1e-12 * layer as f64
     }
+}
+
+/// Layer after layer, each from the outputs of the one below, up to the first that has none. `layer` is told whether it is the first.
+pub(super) fn chain<L>(
+    input: ScaledKernel,
+    network: &[L],
+    layer: impl Fn(&L, ScaledKernel, bool) -> LayerKernels,
+) -> Vec<LayerKernels> {
+    let mut layers = Vec::new();
+    let mut next = Some(input);
+    for (index, described) in network.iter().enumerate() {
+        let Some(input) = next.take() else { break };
+        let kernels = layer(described, input, index == 0);
+        next = kernels.maps.as_ref().map(|maps| maps.output.clone()).ok();
+        layers.push(kernels);
+    }
+    layers
 }
 
 /// Whether biases of this law must be averaged over: not Gaussian, and not small against the pre-activations.
@@ -188,18 +201,8 @@ fn input_kernel(spec: &Spec) -> ScaledKernel {
             let identity = Kernel::Exchangeable { batch: spec.data.batch, diagonal: 1.0, off_diagonal: 0.0 };
             ScaledKernel::new(identity, 0.0)
         }
-        DataSource::Given { inputs, .. } => gram(inputs),
+        DataSource::Given { inputs, .. } => ScaledKernel::mean_products(inputs),
     }
-}
-
-/// Scaled by the largest entry first: squares of 1e200 overflow.
-fn gram(inputs: &DMatrix<f64>) -> ScaledKernel {
-    let largest = inputs.amax();
-    if largest == 0.0 {
-        return ScaledKernel { kernel: Kernel::Full(DMatrix::zeros(inputs.ncols(), inputs.ncols())), ln_scale: 0.0 };
-    }
-    let scaled = inputs / largest;
-    ScaledKernel::new(Kernel::Full(scaled.tr_mul(&scaled) / inputs.nrows() as f64), 2.0 * largest.ln())
 }
 
 #[cfg(test)]

@@ -4,25 +4,20 @@ use std::f64::consts::LN_10;
 
 use super::backward::BackwardKernels;
 use super::forward::ForwardKernels;
+use super::setting::Setting;
 use super::{Correlations, Prediction, Predictions, Statistic};
-use crate::spec::{Loss, Quantity, Spec};
-
-const SOURCE: &str =
-    "mean-field kernels of the batch: Poole et al. 2016, Schoenholz et al. 2017; sum over pairs of samples";
-
-const ALIGNED_SOURCE: &str = "mean-field kernels of the batch with the part of the gradient that is aligned with the activations: derived \
-                              for this project (see `predict`)";
+use crate::spec::Quantity;
 
 pub(super) fn predict(
-    spec: &Spec,
+    setting: &Setting<'_>,
     quantity: Quantity,
     forward: &ForwardKernels,
     backward: &Result<BackwardKernels, String>,
     correlations: Correlations,
     predictions: &mut Predictions,
 ) {
-    let blocks = &spec.network.blocks;
-    let with_parameter = |layer: &usize| quantity != Quantity::BiasGradientNorms || blocks[layer - 1].biases.is_some();
+    let layers = &setting.layers;
+    let with_parameter = |layer: &usize| quantity != Quantity::BiasGradientNorms || layers[layer - 1].has_biases;
     let backward = match (forward.beyond(), backward) {
         (Some((_, reason)), _) => {
             let reason = format!("the gradient passes through every layer; {reason}");
@@ -41,16 +36,7 @@ pub(super) fn predict(
         (None, Ok(backward)) => backward,
     };
     let mut hypotheses = forward.hypotheses.clone();
-    hypotheses.push(match (spec.loss, backward.is_independent()) {
-        (Loss::CrossEntropy, _) => "gradient independence: the gradient that arrives at a layer is independent of its weights, and the \
-                                    softmax's own alignment with the last activations is O(1/width)"
-            .to_owned(),
-        (_, true) => "gradient independence: the gradient that arrives at a layer is independent of its weights (leading order in width)"
-            .to_owned(),
-        (_, false) => "the gradient that arrives at a layer is its part along the activations, which grows by chi_parallel, and a rest \
-                       that is independent of the weights (leading order in width)"
-            .to_owned(),
-    });
+    hypotheses.extend(backward.hypotheses.iter().cloned());
     let mut vanished = Vec::new();
     for (index, (kernels, gradient)) in forward.layers.iter().zip(&backward.layers).enumerate() {
         let layer = index + 1;
@@ -65,7 +51,7 @@ pub(super) fn predict(
             Quantity::BiasGradientNorms => counted.ln_sum(),
             Quantity::PreActivationGradientNorms => gradient.delta.diagonal_only().ln_sum(),
             Quantity::ActivationGradientNorms => gradient.ln_activation_gradient_square,
-            _ => (blocks[index].fan_in as f64).ln() + counted.ln_inner(&kernels.input),
+            _ => (layers[index].fan_in as f64).ln() + counted.ln_inner(&kernels.input),
         };
         let log10_rms = 0.5 * ln_square / LN_10;
         if !log10_rms.is_finite() {
@@ -76,7 +62,7 @@ pub(super) fn predict(
         predictions.predictions.push(Prediction {
             numerical_error: (quadrature + backward.numerical_error) / LN_10,
             hypotheses: hypotheses.clone(),
-            source: if backward.is_independent() { SOURCE } else { ALIGNED_SOURCE }.to_owned(),
+            source: backward.source.to_owned(),
             ..Prediction::logarithmic(quantity, layer, log10_rms)
         });
     }
@@ -94,6 +80,7 @@ mod tests {
 
     use super::super::predict;
     use super::*;
+    use crate::spec::Spec;
 
     fn spec(text: &str) -> Spec {
         Spec::parse(text, Path::new("test.toml")).expect("valid")
@@ -241,6 +228,7 @@ mod tests {
         let given = |columns: usize| crate::spec::DataSource::Given {
             inputs: std::sync::Arc::new(nalgebra::DMatrix::from_fn(50, columns, |i, _| sample[i])),
             labels: None,
+            targets: None,
             origin: "test".to_owned(),
         };
         single.data = crate::spec::DataSpec { batch: 1, source: given(1) };

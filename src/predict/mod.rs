@@ -14,7 +14,10 @@ mod product_spectrum;
 mod root_mean_squares;
 mod sampling;
 mod saturation;
+mod setting;
 mod spectral_norm;
+mod squared_error;
+mod statistics;
 mod typical;
 
 use serde::{Deserialize, Serialize};
@@ -23,9 +26,13 @@ use crate::spec::{Law, Quantity, Spec};
 pub use gains::gains;
 pub use product_spectrum::{GrowthPrediction, ProductSpectrumPrediction, product_spectrum};
 pub use spectral_norm::log10_spectral_norm;
+pub use statistics::{
+    BiasStatistics, LayerStatistics, NetworkStatistics, PairDetail, StatisticsError, predict_from_statistics,
+};
 
 use backward::BackwardKernels;
 use forward::ForwardKernels;
+use setting::Setting;
 
 /// One quantity of one layer, in the limit of infinite width at the specification's sigma_w and sigma_b.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -186,6 +193,10 @@ impl Predictions {
 /// At the last layer: sum, `G = n 1 1^T`, `kappa_{L-1}^a = (sigma_w^2 n_L / n_{L-1}) E phi''(u_a)`; random readout, `G = n 1 1^T`, kappa = 0;
 /// squared error, `G = n s^2 I`, `kappa_L = s = 2 / (n B)`; cross-entropy, G from the softmax of Gaussian outputs, kappa = 0.
 ///
+/// Given targets T of a squared error: `G = s^2 T^T T`, and what they have in common over the outputs, `t^a = sum_i T_ia / n`, meets the
+/// outputs: `n s^2 (t^a E phi'(u_a) phi phi'(u_b) + t^b E phi phi'(u_a) phi'(u_b))` is taken from `D_L^ab`, and `s t^a E phi''(u_a)` from
+/// `s dE phi(u_a)^2/dq_a` in kappa_{L-1}. Both vanish for linear and other odd last activations.
+///
 /// Orthogonal weights map what is along H back to X and only the rest into fresh directions: then
 /// `G_{l-1}^ab = sigma_w^2 (D_l^ab - min(1, n_l / n_{l-1}) n_l Q_W^ab m_a m_b)`, `kappa_{l-1} = (sigma_w^2 n_l / n_{l-1}) m`, Q_W the part of
 /// Q that comes from the weights.
@@ -224,7 +235,7 @@ impl Predictions {
 pub fn predict(spec: &Spec) -> Predictions {
     let forward = ForwardKernels::of(spec);
     let backward = backward_of(spec, &forward);
-    let mut predictions = values(spec, &forward, &backward, Correlations::Kept);
+    let mut predictions = values_of(spec, &forward, &backward, Correlations::Kept);
     typical::add(spec, &forward, &backward, &mut predictions);
     if spec.measure.product_spectrum {
         for depth in spec.product_depths() {
@@ -240,14 +251,14 @@ pub fn predict(spec: &Spec) -> Predictions {
 /// As [`predict`], root mean squares and other values only: without the typical values and spreads, which cost most of the time.
 pub fn predict_values(spec: &Spec) -> Predictions {
     let forward = ForwardKernels::of(spec);
-    values(spec, &forward, &backward_of(spec, &forward), Correlations::Kept)
+    values_of(spec, &forward, &backward_of(spec, &forward), Correlations::Kept)
 }
 
 /// As [`predict_values`], with the products between different samples of the batch left out of the gradient norms: the nearest mistake
 /// of whoever adds up the samples' squared norms. For negative controls.
 pub fn predict_without_correlations(spec: &Spec) -> Predictions {
     let forward = ForwardKernels::of(spec);
-    values(spec, &forward, &backward_of(spec, &forward), Correlations::LeftOut)
+    values_of(spec, &forward, &backward_of(spec, &forward), Correlations::LeftOut)
 }
 
 /// Whether the sum over pairs of samples has its off-diagonal terms.
@@ -266,27 +277,37 @@ fn backward_of(spec: &Spec, forward: &ForwardKernels) -> Result<BackwardKernels,
     }
 }
 
-fn values(
+fn values_of(
     spec: &Spec,
     forward: &ForwardKernels,
     backward: &Result<BackwardKernels, String>,
     correlations: Correlations,
 ) -> Predictions {
+    values(&Setting::of(spec), &spec.measure.quantities, forward, backward, correlations)
+}
+
+fn values(
+    setting: &Setting<'_>,
+    quantities: &[Quantity],
+    forward: &ForwardKernels,
+    backward: &Result<BackwardKernels, String>,
+    correlations: Correlations,
+) -> Predictions {
     let mut predictions = Predictions::default();
-    for &quantity in &spec.measure.quantities {
+    for &quantity in quantities {
         match quantity {
             Quantity::GradientNorms
             | Quantity::BiasGradientNorms
             | Quantity::PreActivationGradientNorms
             | Quantity::ActivationGradientNorms => {
-                gradient_norms::predict(spec, quantity, forward, backward, correlations, &mut predictions);
+                gradient_norms::predict(setting, quantity, forward, backward, correlations, &mut predictions);
             }
             Quantity::LayerInputs | Quantity::PreActivations => {
                 root_mean_squares::predict(quantity, forward, &mut predictions);
             }
-            Quantity::BatchCorrelations => batch_correlations::predict(spec, forward, &mut predictions),
+            Quantity::BatchCorrelations => batch_correlations::predict(setting, forward, &mut predictions),
             Quantity::SaturatedFraction | Quantity::InactiveFraction => {
-                saturation::predict(spec, quantity, forward, &mut predictions);
+                saturation::predict(setting, quantity, forward, &mut predictions);
             }
         }
     }

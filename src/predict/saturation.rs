@@ -1,17 +1,23 @@
 //! Shares of saturated and inactive units.
 
 use super::forward::ForwardKernels;
+use super::setting::Setting;
 use super::{Prediction, Predictions, Statistic};
 use crate::activation::{Activation, Shifted, saturation_threshold};
 use crate::mean_field::{BiasNode, reference_scale};
-use crate::spec::{Precision, Quantity, Spec};
+use crate::spec::{Precision, Quantity};
 use crate::stats::normal_tail;
 
-pub(super) fn predict(spec: &Spec, quantity: Quantity, forward: &ForwardKernels, predictions: &mut Predictions) {
+pub(super) fn predict(
+    setting: &Setting<'_>,
+    quantity: Quantity,
+    forward: &ForwardKernels,
+    predictions: &mut Predictions,
+) {
     for (index, layer) in forward.layers.iter().enumerate() {
-        let phi = &*spec.network.blocks[index].activation;
+        let phi = setting.layers[index].activation;
         let one = |phi: &dyn Activation, sigma: f64| {
-            let shares = Shares::new(phi, sigma, spec.network.precision);
+            let shares = Shares::new(phi, sigma, setting.precision);
             if quantity == Quantity::SaturatedFraction { shares.saturated } else { shares.inactive }
         };
         let per_sample = if layer.biases == BiasNode::NONE {
@@ -61,14 +67,10 @@ const CELLS: usize = 4000;
 
 impl Shares {
     /// Normal measure of the level sets for `h ~ N(0, sigma^2)`: a scan finds where the state changes, bisection finds the place.
-    /// The slope is rounded to the network's format: in single precision it underflows to an exact zero much earlier.
+    /// The slope is rounded to the network's format: in a short format it underflows to an exact zero much earlier.
     fn new(phi: &dyn Activation, sigma: f64, precision: Precision) -> Self {
         let bound = saturation_threshold(phi.derivative_bounds().sup_abs);
-        let rounded = |slope: f64| match precision {
-            Precision::F64 => slope,
-            Precision::F32 => f64::from(slope as f32),
-        };
-        let state = |z: f64| match rounded(phi.derivative(sigma * z)).abs() {
+        let state = |z: f64| match precision.round(phi.derivative(sigma * z)).abs() {
             0.0 => State::Inactive,
             slope if slope < bound => State::Saturated,
             _ => State::Active,
@@ -123,5 +125,8 @@ mod tests {
         // e^-|x| rounds to zero in single precision from half the smallest subnormal, 2^-150, on.
         let single = Shares::new(&Sigmoid, 200.0, Precision::F32);
         assert!((single.inactive - 2.0 * normal_tail(150.0 * 2f64.ln() / 200.0)).abs() < 1e-6, "{}", single.inactive);
+        // And in half precision from 2^-25 on, where t / (1 + t)^2 is t to 1e-7.
+        let half = Shares::new(&Sigmoid, 20.0, Precision::F16);
+        assert!((half.inactive - 2.0 * normal_tail(25.0 * 2f64.ln() / 20.0)).abs() < 1e-6, "{}", half.inactive);
     }
 }

@@ -159,7 +159,12 @@ mod tests {
         assert_eq!((typical(&large), typical(&small)), (0, 4));
         let mut zero = small;
         let inputs = nalgebra::DMatrix::from_fn(64, 2, |i, a| if a == 0 { 0.0 } else { f64::from(i as u32 % 5) });
-        let source = crate::spec::DataSource::Given { inputs: inputs.into(), labels: None, origin: "test".to_owned() };
+        let source = crate::spec::DataSource::Given {
+            inputs: inputs.into(),
+            labels: None,
+            targets: None,
+            origin: "test".to_owned(),
+        };
         zero.data = crate::spec::DataSpec { batch: 2, source };
         let predictions = predict(&zero);
         assert!(predictions.of(Quantity::GradientNorms).all(|p| p.log10_rms.is_some() && p.log10_mean.is_none()));
@@ -180,8 +185,12 @@ mod tests {
                 0.4 * (f64::from((i % 7) as u32) - 3.0 + spread * f64::from(((i + 3 * a) % 5) as u32))
             };
             let inputs = nalgebra::DMatrix::from_fn(50, batch, entry);
-            let source =
-                crate::spec::DataSource::Given { inputs: inputs.into(), labels: None, origin: "test".to_owned() };
+            let source = crate::spec::DataSource::Given {
+                inputs: inputs.into(),
+                labels: None,
+                targets: None,
+                origin: "test".to_owned(),
+            };
             spec.data = crate::spec::DataSpec { batch, source };
             let predictions = predict(&spec);
             let first = predictions.of(Quantity::GradientNorms).next().and_then(|p| p.log10_standard_deviation);

@@ -1,0 +1,298 @@
+//! Hooks that measure every layer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nalgebra::DMatrix;
+
+use super::LayerRecord;
+use crate::activation::saturation_threshold;
+use crate::linalg::{Real, ln_norm};
+use crate::mean_field::ScaledKernel;
+use crate::network::{Hooks, Layers, Network, Parameter};
+use crate::numeric::Lanes;
+
+/// Measures every layer of a network in training by hooks; it observes and changes nothing.
+///
+/// Norms are over all entries. Moments and fractions of activations are over about [`MOMENT_ENTRIES`] of them at most, in evenly spaced samples of
+/// the mini-batch, eight of them at least.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    wanted: Arc<AtomicBool>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// Pre-activations of a layer that moments and fractions are taken over at most.
+pub const MOMENT_ENTRIES: usize = 8192;
+
+/// Numbers that are widened at once.
+const BLOCK: usize = 256;
+
+/// Samples that are looked at in any case.
+const FEWEST_SAMPLES: usize = 8;
+
+#[derive(Debug)]
+struct Shared {
+    records: Vec<LayerRecord>,
+    /// The mini-batch and the gradient of the loss at the outputs, where they are asked for.
+    boundary: Option<Boundary>,
+    keep_boundary: bool,
+}
+
+/// What a prediction from layer statistics starts from besides the weights: Gram matrices over the samples of the mini-batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Boundary {
+    /// `X^T X / n_0`.
+    pub inputs: ScaledKernel,
+    /// `G^T G` of the gradient G of the loss with respect to the outputs; `None` before the way back has begun.
+    pub output_gradient: Option<ScaledKernel>,
+}
+
+impl Recorder {
+    /// Registers the hooks of a recorder for a network in training.
+    pub fn attach<T: Real>(network: &Network<T>, hooks: &mut Hooks<'_, T>) -> Self {
+        let depth = network.depth();
+        let recorder = Self {
+            wanted: Arc::new(AtomicBool::new(false)),
+            shared: Arc::new(Mutex::new(Shared {
+                records: vec![LayerRecord::default(); depth],
+                boundary: None,
+                keep_boundary: false,
+            })),
+        };
+        let bounds: Vec<f64> = network
+            .blocks()
+            .iter()
+            .map(|block| saturation_threshold(block.activation.derivative_bounds().sup_abs))
+            .collect();
+        let this = recorder.clone();
+        hooks.on_forward(Layers::All, move |event| {
+            if let Some(mut shared) = this.open() {
+                let moments = Moments::of(event.pre_activation, event.output, event.slope, bounds[event.layer - 1]);
+                moments.write(&mut shared.records[event.layer - 1]);
+                if event.layer == 1 && shared.keep_boundary {
+                    let inputs = ScaledKernel::mean_products(&event.input.map(|x| x.to_f64()));
+                    shared.boundary = Some(Boundary { inputs, output_gradient: None });
+                }
+            }
+            Ok(())
+        });
+        let this = recorder.clone();
+        hooks.on_output_gradient(Layers::All, move |event| {
+            if let Some(mut shared) = this.open() {
+                let (norm, bad) = norm(event.gradient.as_slice());
+                let record = &mut shared.records[event.layer - 1];
+                record.activation_grad_norm = norm;
+                add(&mut record.non_finite, bad);
+                if event.layer == depth
+                    && let Some(boundary) = &mut shared.boundary
+                {
+                    let gradient = event.gradient.map(|entry| entry.to_f64());
+                    boundary.output_gradient = Some(ScaledKernel::products(&gradient));
+                }
+            }
+            Ok(())
+        });
+        let this = recorder.clone();
+        hooks.on_pre_activation_gradient(Layers::All, move |event| {
+            if let Some(mut shared) = this.open() {
+                shared.records[event.layer - 1].pre_activation_grad_norm = norm(event.gradient.as_slice()).0;
+            }
+            Ok(())
+        });
+        // Narrow formats: the optimiser sums the squares on its way, in f64, where none of them under- or overflows.
+        let on_the_way = size_of::<T>() < size_of::<f64>();
+        if !on_the_way {
+            let this = recorder.clone();
+            hooks.on_parameter_gradient(Layers::All, move |event| {
+                if let Some(mut shared) = this.open() {
+                    let (norm, bad) = norm(event.gradient);
+                    let record = &mut shared.records[event.layer - 1];
+                    match event.parameter {
+                        Parameter::Weight => record.weight_grad_norm = norm,
+                        Parameter::Bias => record.bias_grad_norm = norm,
+                    }
+                    add(&mut record.non_finite, bad);
+                }
+                Ok(())
+            });
+        }
+        let this = recorder.clone();
+        hooks.on_update(Layers::All, move |event| {
+            if let Some(mut shared) = this.open() {
+                let record = &mut shared.records[event.layer - 1];
+                let [gradient, update, value] =
+                    [event.norms.gradient, event.norms.update, event.norms.value].map(f64::sqrt);
+                let of_the_gradient = match event.parameter {
+                    Parameter::Weight => {
+                        record.weight_norm = finite(value);
+                        record.update_norm = finite(update);
+                        record.update_ratio = finite(update / value);
+                        record.update_cosine = finite(event.norms.cosine);
+                        &mut record.weight_grad_norm
+                    }
+                    Parameter::Bias => {
+                        record.bias_norm = finite(value);
+                        &mut record.bias_grad_norm
+                    }
+                };
+                if on_the_way {
+                    *of_the_gradient = finite(gradient);
+                }
+                if !update.is_finite() {
+                    let bad = event.update.iter().filter(|u| !u.to_f64().is_finite()).count();
+                    add(&mut record.non_finite, bad as u64);
+                }
+            }
+            Ok(())
+        });
+        recorder
+    }
+
+    /// Tells whether the coming step is recorded, and whether with its boundary.
+    pub fn begin(&self, wanted: bool, boundary: bool) {
+        self.wanted.store(wanted, Ordering::Relaxed);
+        if wanted {
+            let mut shared = self.lock();
+            shared.records.fill(LayerRecord::default());
+            shared.keep_boundary = boundary;
+            shared.boundary = None;
+        }
+    }
+
+    /// The layers of the step that was recorded last, first layer first.
+    pub fn take(&self, step: u64) -> (Vec<LayerRecord>, Option<Boundary>) {
+        let mut shared = self.lock();
+        let mut records = shared.records.clone();
+        for (index, record) in records.iter_mut().enumerate() {
+            (record.step, record.layer) = (step, index + 1);
+            record.non_finite = record.non_finite.or(Some(0));
+        }
+        (records, shared.boundary.take())
+    }
+
+    fn open(&self) -> Option<MutexGuard<'_, Shared>> {
+        self.wanted.load(Ordering::Relaxed).then(|| self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(sum: &mut Option<u64>, count: u64) {
+    *sum = Some(sum.unwrap_or(0) + count);
+}
+
+fn finite(value: f64) -> Option<f64> {
+    Some(value).filter(|value| value.is_finite())
+}
+
+/// The Euclidean norm, if it is finite, and how many entries are not.
+fn norm<T: Real>(entries: &[T]) -> (Option<f64>, u64) {
+    let norm = finite(ln_norm(entries).exp());
+    let bad = if norm.is_some() { 0 } else { entries.iter().filter(|entry| !entry.to_f64().is_finite()).count() };
+    (norm, bad as u64)
+}
+
+/// Sums over the samples that are looked at.
+#[derive(Debug, Default)]
+struct Moments {
+    count: usize,
+    /// Sum and sum of squares.
+    pre_activation: [Lanes; 2],
+    output: [Lanes; 2],
+    saturated: usize,
+    inactive: usize,
+    dead: f64,
+    non_finite: u64,
+}
+
+impl Moments {
+    fn of<T: Real>(h: &DMatrix<T>, x: &DMatrix<T>, slope: &DMatrix<T>, bound: f64) -> Self {
+        let (units, batch) = h.shape();
+        let samples = (MOMENT_ENTRIES / units.max(1)).max(FEWEST_SAMPLES).min(batch);
+        let stride = batch.div_ceil(samples.max(1)).max(1);
+        let mut sums = Self::default();
+        let (h, x, slope) = (h.as_slice(), x.as_slice(), slope.as_slice());
+        if stride == 1 {
+            sums.add(h, x, slope, bound);
+        } else {
+            for sample in (0..batch).step_by(stride) {
+                let range = sample * units..(sample + 1) * units;
+                sums.add(&h[range.clone()], &x[range.clone()], &slope[range], bound);
+            }
+        }
+        let sound = sums.pre_activation.iter().chain(&sums.output).all(|sum| sum.total().is_finite());
+        if !sound {
+            let bad = |entries: &[T]| entries.iter().filter(|entry| !entry.to_f64().is_finite()).count() as u64;
+            sums.non_finite = bad(h) + bad(x);
+        }
+        if sums.inactive > 0 && units > 0 {
+            let mut dead = vec![true; units];
+            for column in slope.chunks_exact(units) {
+                dead.iter_mut().zip(column).for_each(|(dead, slope)| *dead &= slope.to_f64() == 0.0);
+            }
+            sums.dead = dead.iter().filter(|dead| **dead).count() as f64 / units as f64;
+        }
+        sums
+    }
+
+    /// Adds one sample.
+    fn add<T: Real>(&mut self, h: &[T], x: &[T], slope: &[T], bound: f64) {
+        let [below, zero] = pulp::Arch::new().dispatch(Sweep { moments: self, h, x, slope, bound });
+        self.count += h.len();
+        self.inactive += zero;
+        self.saturated += below.saturating_sub(zero);
+    }
+
+    fn write(&self, record: &mut LayerRecord) {
+        let count = self.count.max(1) as f64;
+        record.pre_activation_mean = finite(self.pre_activation[0].total() / count);
+        record.pre_activation_rms = finite((self.pre_activation[1].total() / count).sqrt());
+        record.activation_mean = finite(self.output[0].total() / count);
+        record.activation_rms = finite((self.output[1].total() / count).sqrt());
+        // Slopes of numbers that are not finite say nothing.
+        let known = |share: f64| Some(share).filter(|_| self.non_finite == 0);
+        record.saturated_fraction = known(self.saturated as f64 / count);
+        record.inactive_fraction = known(self.inactive as f64 / count);
+        record.dead_fraction = known(self.dead);
+        add(&mut record.non_finite, self.non_finite);
+    }
+}
+
+/// One sample, for vector instructions: a type of its own, because the body of a large closure is not inlined where they are. Gives
+/// the numbers of slopes below the bound and of those that are zero.
+struct Sweep<'a, T: Real> {
+    moments: &'a mut Moments,
+    h: &'a [T],
+    x: &'a [T],
+    slope: &'a [T],
+    bound: f64,
+}
+
+impl<T: Real> pulp::NullaryFnOnce for Sweep<'_, T> {
+    type Output = [usize; 2];
+
+    #[inline(always)]
+    fn call(self) -> [usize; 2] {
+        let Self { moments, h, x, slope, bound } = self;
+        let [mut below, mut zero] = [Lanes::default(); 2];
+        let (mut wide, mut flags) = ([0.0; BLOCK], [0.0; BLOCK]);
+        for ((h, x), slope) in h.chunks(BLOCK).zip(x.chunks(BLOCK)).zip(slope.chunks(BLOCK)) {
+            for (part, sums) in [(h, &mut moments.pre_activation), (x, &mut moments.output)] {
+                let wide = &mut wide[..part.len()];
+                wide.iter_mut().zip(part).for_each(|(wide, value)| *wide = value.to_f64());
+                sums[0].add(wide);
+                sums[1].add_products(wide, wide);
+            }
+            let (wide, flags) = (&mut wide[..slope.len()], &mut flags[..slope.len()]);
+            wide.iter_mut().zip(slope).for_each(|(wide, value)| *wide = value.to_f64().abs());
+            flags.iter_mut().zip(&*wide).for_each(|(flag, d)| *flag = if *d < bound { 1.0 } else { 0.0 });
+            below.add(flags);
+            flags.iter_mut().zip(&*wide).for_each(|(flag, d)| *flag = if *d == 0.0 { 1.0 } else { 0.0 });
+            zero.add(flags);
+        }
+        [below, zero].map(|count| count.total() as usize)
+    }
+}

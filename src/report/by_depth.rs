@@ -25,7 +25,7 @@ pub(super) struct SpectrumCurve {
 pub(super) type End = Vec<(f64, f64, f64)>;
 
 /// Colours of the curves, from light to dark: the last is always the darkest, and more curves than the palette has colours take those between.
-fn colours(count: usize) -> Vec<RGBColor> {
+pub(super) fn colours(count: usize) -> Vec<RGBColor> {
     let palette = theme::DEPTHS;
     let last = palette.len() - 1;
     if count <= palette.len() {

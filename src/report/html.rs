@@ -7,7 +7,7 @@ use super::{Figure, Section, atlas, sections, spectra};
 use crate::claims::{LayerVerdict, ProfileVerdict, Verdict};
 use crate::measure::Measurement;
 use crate::predict::Statistic;
-use crate::spec::{Precision, Quantity};
+use crate::spec::Quantity;
 use crate::stats::Estimate;
 use crate::study::{Judgement, Study};
 
@@ -316,10 +316,7 @@ fn network_table(html: &mut String, study: &Study) {
          <div class=\"scroll\"><table>\n<thead><tr><th>layers</th><th>shape (in \u{2192} out)</th><th>activation</th>\
          <th>weights</th><th>sigma_w</th><th>biases</th><th>sigma_b</th></tr></thead>\n<tbody>\n",
         study.depth(),
-        match study.precision {
-            Precision::F64 => "double precision",
-            Precision::F32 => "single precision",
-        },
+        study.precision.words(),
         study.loss.name(),
         escape(&study.data),
         study.trials,

@@ -1,7 +1,8 @@
 //! Reports: figures of a study as SVG, and the page around them. Everything is drawn from the study alone; [`chain_figure`] from the
 //! spectrum of a product.
 //!
-//! [`FIGURES`] is the registry: a new figure is one file and one line there; page, files and tests follow.
+//! [`FIGURES`] is the registry: a new figure is one file and one line there; page, files and tests follow. The page about spectra has its own,
+//! [`ATLAS_FIGURES`], and so has the page about a training, [`TRAINING_FIGURES`].
 
 mod action;
 mod activation;
@@ -19,6 +20,7 @@ mod product_spectrum;
 mod sections;
 mod spectra;
 mod theme;
+mod training;
 mod variants;
 mod width;
 mod words;
@@ -32,6 +34,7 @@ pub use gains::gain_figure;
 pub use html::page;
 pub use law::law_figure;
 pub use phase::{edges_figure, maps_figure, phase_figure};
+pub use training::{TRAINING_FIGURES, Training, TrainingFigure, TrainingSection, render_log, training_finding};
 pub use words::finding;
 
 /// One figure of a report.

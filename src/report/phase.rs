@@ -3,27 +3,13 @@
 use plotters::prelude::*;
 
 use super::FigureError;
-use super::theme::{self, Area, Axis, Chart, DrawingError, Legend, Symbol, TEXT, UNIT};
+use super::theme::{self, Area, Axis, Chart, DrawingError, Legend, SEQUENTIAL, Symbol, TEXT, UNIT};
 use super::words::significant;
 use crate::mean_field::{EdgeOfChaos, EdgePoint, Phase, Stability};
 use crate::study::{Edges, MapsSheet, PhaseDiagram};
 
 /// Depth scales at which the colour changes, in layers.
 const LEVELS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
-
-/// From shallow to deep; luminance carries the order (viridis).
-const COLOURS: [RGBColor; 10] = [
-    RGBColor(68, 1, 84),
-    RGBColor(72, 36, 117),
-    RGBColor(65, 68, 135),
-    RGBColor(53, 95, 141),
-    RGBColor(42, 120, 142),
-    RGBColor(33, 145, 140),
-    RGBColor(53, 183, 121),
-    RGBColor(122, 209, 81),
-    RGBColor(189, 223, 38),
-    RGBColor(253, 231, 37),
-];
 
 const UNBOUNDED: RGBColor = RGBColor(200, 200, 200);
 
@@ -147,7 +133,7 @@ fn cell_colour(diagram: &PhaseDiagram, column: usize, row: usize) -> Option<RGBC
                 point.c_star.map_or(point.chi_1, |_| None).map(|chi| 1.0 / chi.ln().abs()).filter(|xi| xi.is_finite())
             });
             // Not exponential: deeper than any level.
-            Some(COLOURS[xi.map_or(COLOURS.len() - 1, |xi| LEVELS.partition_point(|level| *level <= xi))])
+            Some(SEQUENTIAL[xi.map_or(SEQUENTIAL.len() - 1, |xi| LEVELS.partition_point(|level| *level <= xi))])
         }
     }
 }
@@ -260,7 +246,7 @@ fn colour_bar(area: &Area<'_>) -> Result<(), DrawingError> {
     let (left, top, width, cell) = (10 * unit, 40 * unit, 26 * unit, 42 * unit);
     area.draw(&Text::new("depth scale \u{3be}_c,", (left, 0), theme::font(TEXT)))?;
     area.draw(&Text::new("layers (log)", (left, 18 * unit), theme::font(TEXT)))?;
-    for (k, colour) in COLOURS.iter().rev().enumerate() {
+    for (k, colour) in SEQUENTIAL.iter().rev().enumerate() {
         let y = top + cell * k as i32;
         area.draw(&Rectangle::new([(left, y), (left + width, y + cell)], colour.filled()))?;
     }

@@ -18,6 +18,20 @@ pub(super) const SHADE: RGBColor = RGBColor(150, 150, 150);
 pub(super) const DEPTHS: [RGBColor; 4] =
     [RGBColor(230, 159, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 0, 0)];
 
+/// From little to much; luminance carries the order (viridis).
+pub(super) const SEQUENTIAL: [RGBColor; 10] = [
+    RGBColor(68, 1, 84),
+    RGBColor(72, 36, 117),
+    RGBColor(65, 68, 135),
+    RGBColor(53, 95, 141),
+    RGBColor(42, 120, 142),
+    RGBColor(33, 145, 140),
+    RGBColor(53, 183, 121),
+    RGBColor(122, 209, 81),
+    RGBColor(189, 223, 38),
+    RGBColor(253, 231, 37),
+];
+
 /// The colour of a layer where several are in one figure: the first, one in the middle, the last.
 pub(super) fn layer_colour(layer: usize, depth: usize) -> RGBColor {
     match layer {
@@ -263,7 +277,8 @@ impl Axis {
             let power = 10f64.powf(rough.log10().floor());
             let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= rough);
             let step = step.unwrap_or(rough) as i64;
-            let mut decade = (low.ceil() as i64).div_euclid(step) * step;
+            // Beyond this no decade has a number of its own, and its multiples leave i64.
+            let mut decade = (low.ceil().clamp(-1e15, 1e15) as i64).div_euclid(step) * step;
             while decade as f64 <= high && ticks.len() < 20 {
                 if decade as f64 >= low {
                     ticks.push((decade as f64, power_of_ten(decade)));
@@ -337,6 +352,11 @@ impl Axis {
     /// An axis with the given ticks.
     pub fn with_ticks(low: f64, high: f64, ticks: Vec<(f64, String)>) -> Self {
         Self { low, high, ticks }
+    }
+
+    /// Where the ticks are, with their labels.
+    pub fn ticks(&self) -> &[(f64, String)] {
+        &self.ticks
     }
 
     pub fn low(&self) -> f64 {

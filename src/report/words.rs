@@ -12,9 +12,8 @@ pub(super) fn ratio(log10: f64) -> String {
     } else if (0.0..4.0).contains(&log10) {
         format!("{} times", significant(value))
     } else {
-        let exponent = log10.floor();
         let times = if log10 > 0.0 { " times" } else { "" };
-        format!("{:.1}\u{b7}{}{times}", 10f64.powf(log10 - exponent), super::theme::power_of_ten(exponent as i64))
+        format!("{}{times}", scientific(log10))
     }
 }
 
@@ -23,8 +22,16 @@ pub(super) fn power(log10: f64) -> String {
     if (-2.0..5.0).contains(&log10) {
         return significant(10f64.powf(log10));
     }
+    scientific(log10)
+}
+
+/// A number given by its log10, as two digits times a power of ten.
+pub(super) fn scientific(log10: f64) -> String {
     let exponent = log10.floor();
-    format!("{:.1}\u{b7}{}", 10f64.powf(log10 - exponent), super::theme::power_of_ten(exponent as i64))
+    let mantissa = 10f64.powf(log10 - exponent);
+    // 9.97 is written as 1.0 of the next power, not as 10.0.
+    let (mantissa, exponent) = if mantissa >= 9.95 { (1.0, exponent + 1.0) } else { (mantissa, exponent) };
+    format!("{mantissa:.1}\u{b7}{}", super::theme::power_of_ten(exponent as i64))
 }
 
 /// The same, to be followed by \u201cthat of\u201d.
@@ -130,6 +137,7 @@ mod tests {
     fn ratios_of_every_size() {
         assert_eq!(ratio(-1.0), "10.0 %");
         assert_eq!(ratio(0.5), "3.16 times");
+        assert_eq!(ratio(299.9999), "1.0\u{b7}10\u{b3}\u{2070}\u{2070} times");
         assert_eq!(ratio(-60.05), "8.9\u{b7}10\u{207b}\u{2076}\u{b9}");
     }
 }

@@ -17,7 +17,12 @@ pub(super) fn inputs_of(kernel: &DMatrix<f64>, scales: Scales) -> DataSource {
     let features = kernel.nrows() as f64;
     let products = kernel.map(|entry| features * (entry - scales.bias_variance()) / scales.weight_variance());
     let factor = products.cholesky().expect("a covariance that the biases alone do not exceed");
-    DataSource::Given { inputs: Arc::new(factor.l().transpose()), labels: None, origin: "given covariance".to_owned() }
+    DataSource::Given {
+        inputs: Arc::new(factor.l().transpose()),
+        labels: None,
+        targets: None,
+        origin: "given covariance".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod profile;
 mod pytorch_draws;
 mod relu_alignment;
 mod spectral_laws;
+mod training;
 mod unstable_branch;
 mod verdict;
 
@@ -36,7 +37,7 @@ pub use verdict::{ControlResult, Verdict, decide};
 use crate::activation::{ACTIVATIONS, Entry};
 use crate::law::LawError;
 use crate::measure::{MeasureError, Progress};
-use crate::network::{LossShapeError, PassError};
+use crate::network::{LossShapeError, PassError, TrainError};
 use crate::spec::Quantity;
 use crate::stats::ExtrapolationError;
 
@@ -101,6 +102,9 @@ pub enum ClaimError {
     /// The loss does not fit the network.
     #[error(transparent)]
     Loss(#[from] LossShapeError),
+    /// A training did not go on.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// Theory is silent.
     #[error("{} is not predicted: {reason}", quantity.name())]
     NotPredicted {
@@ -166,6 +170,7 @@ pub fn registry() -> Vec<Box<dyn Claim>> {
     claims.extend(lyapunov_laws::claims());
     claims.extend(spectral_laws::claims());
     claims.extend(extreme_values::claims());
+    claims.extend(training::claims());
     let activations = || ACTIVATIONS.iter().map(Entry::activation);
     // A derivative without bound has no supremum to measure.
     for phi in activations().filter(|phi| phi.derivative_bounds().sup_abs.is_finite()) {

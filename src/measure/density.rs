@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::trial::visit_pre_activations;
 use super::{MeasureError, Progress};
 use crate::linalg::single_threaded_blas;
-use crate::spec::{Precision, Spec};
+use crate::spec::{Spec, with_real};
 use crate::stats::{Density, Histogram, Stream};
 
 /// Distribution of the pre-activations of one layer, over units, samples and trials.
@@ -46,10 +46,7 @@ pub fn pre_activation_densities(
                 visit(index, h);
             }
         };
-        match spec.network.precision {
-            Precision::F64 => visit_pre_activations::<f64>(spec, stream.trial(trial), seen),
-            Precision::F32 => visit_pre_activations::<f32>(spec, stream.trial(trial), seen),
-        }
+        with_real!(spec.network.precision, T => visit_pre_activations::<T>(spec, stream.trial(trial), seen))
     };
     let mut sums = vec![(0.0, 0u64); layers.len()];
     visit(0, &mut |index, h| {

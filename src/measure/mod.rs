@@ -42,7 +42,7 @@ pub use spectra::{DepthSpectra, LayerNorm, MeanSpectrum, Spectra, spectra};
 
 use crate::linalg::{LinalgError, Real, single_threaded_blas};
 use crate::network::PassError;
-use crate::spec::{Precision, Quantity, Spec};
+use crate::spec::{BlockSpec, Quantity, Spec, with_real};
 use crate::stats::{Estimate, LogSample, LogSummary, Stream};
 use trial::{LayerRecord, Workspace};
 
@@ -162,10 +162,7 @@ fn run_trials(spec: &Spec, experiment: &str, progress: &dyn Progress) -> Result<
     let stream = Stream::new(spec.seed, experiment);
     let width = spec.network.blocks[0].fan_out;
     progress.begin(&format!("networks of width {width}"), spec.measure.trials as u64);
-    let result = match spec.network.precision {
-        Precision::F64 => run_trials_in::<f64>(spec, stream, progress),
-        Precision::F32 => run_trials_in::<f32>(spec, stream, progress),
-    };
+    let result = with_real!(spec.network.precision, T => run_trials_in::<T>(spec, stream, progress));
     progress.end();
     result
 }
@@ -197,16 +194,24 @@ fn run_trials_in<T: Real>(
 }
 
 fn check_memory(spec: &Spec) -> Result<(), MeasureError> {
-    let entry = match spec.network.precision {
-        Precision::F64 => 8,
-        Precision::F32 => 4,
-    };
+    let entry = spec.network.precision.bytes();
     let threads = rayon::current_num_threads().min(spec.measure.trials);
     let units: usize = spec.network.blocks.iter().map(|block| block.fan_out).fold(0, usize::saturating_add);
     // Weights and their gradients; pre-activation, slope and output of every layer.
     let parameters = spec.parameters().saturating_mul(2);
     let activations = units.saturating_mul(3).saturating_add(spec.network.input).saturating_mul(spec.data.batch);
-    let networks = parameters.saturating_add(activations).saturating_mul(entry).saturating_mul(threads);
+    // A product of a 16-bit format holds its three matrices in f32 while it runs.
+    let widened = if entry < size_of::<f32>() {
+        let of = |block: &BlockSpec| {
+            let samples = block.fan_in.saturating_add(block.fan_out).saturating_mul(spec.data.batch);
+            block.fan_in.saturating_mul(block.fan_out).saturating_add(samples).saturating_mul(size_of::<f32>())
+        };
+        spec.network.blocks.iter().map(of).max().unwrap_or(0)
+    } else {
+        0
+    };
+    let network = parameters.saturating_add(activations).saturating_mul(entry).saturating_add(widened);
+    let networks = network.saturating_mul(threads);
     let records =
         spec.measure.trials.saturating_mul(spec.network.blocks.len()).saturating_mul(size_of::<LayerRecord>());
     let too_large = |what, bytes: usize, advice| MeasureError::TooLarge {

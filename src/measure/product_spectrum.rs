@@ -7,7 +7,7 @@ use super::products::push_triangular;
 use super::{MEMORY_LIMIT, MeasureError, Progress, check_memory};
 use crate::linalg::{Chain, LogSingularValues, Real, TriangularChain, single_threaded_blas};
 use crate::network::Network;
-use crate::spec::{BlockSpec, Law, Precision, Spec};
+use crate::spec::{BlockSpec, Law, Precision, Spec, with_real};
 use crate::stats::{LogSample, Stream};
 
 /// Singular values of `W_l ... W_1`, `l = depth`, over independent networks.
@@ -87,10 +87,9 @@ pub fn product_spectrum(spec: &Spec, progress: &dyn Progress) -> Result<Vec<Prod
                 Sampler::TriangularFactors => structured(spec, stream, &shown)?,
                 Sampler::Networks => None,
             };
-            let sample = match (drawn, spec.network.precision) {
-                (Some(sample), _) => sample,
-                (None, Precision::F64) => sample::<f64>(spec, stream, &shown)?,
-                (None, Precision::F32) => sample::<f32>(spec, stream, &shown)?,
+            let sample = match drawn {
+                Some(sample) => sample,
+                None => with_real!(spec.network.precision, T => sample::<T>(spec, stream, &shown)?),
             };
             progress.advance(1);
             Ok(sample)

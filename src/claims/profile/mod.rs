@@ -11,7 +11,7 @@ pub use result::{LayerVerdict, MeasuredWidth, ProfileVerdict};
 use super::{ClaimError, ControlResult, Verdict, decide};
 use crate::measure::{Measurements, Progress, measure};
 use crate::predict::{Predictions, predict_values};
-use crate::spec::{Precision, Quantity, Spec};
+use crate::spec::{Quantity, Spec};
 use crate::stats::{Estimate, Extrapolation, Interval, extrapolate, student_quantile};
 
 /// Networks at least this wide are compared with narrower ones, since wider ones cost more than they tell.
@@ -140,10 +140,7 @@ pub(super) fn judge_networks(
     let (stated_error, resolution) = mistakes::stated_error(quantity, &mistakes[0]);
 
     // What the trials agree on exactly (an isometry, a share of zero) is still known to rounding only.
-    let rounding = match drawn.network.precision {
-        Precision::F64 => 1e-10,
-        Precision::F32 => 1e-5,
-    };
+    let rounding = drawn.network.precision.rounding();
     let mut widths = Vec::new();
     let mut points: Vec<Vec<(f64, Estimate)>> = vec![Vec::new(); layers.len()];
     let mut smallest_size = f64::INFINITY;

@@ -569,6 +569,18 @@ fn bad_input_gets_one_clear_line() {
     let header = format!("{{{one},{one}}}");
     write("double.safetensors", &[&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat());
     write("stack.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }");
+    write("ragged.csv", b"a,b,label\n1,2,0\n3,4\n");
+    write("words.csv", b"a;b;label\r\n1;2;cat\r\n");
+    write("nan.csv", b"1,2\n3,nan\n");
+    write("header.csv", b"a,b,label\n");
+    write("empty.csv", b"");
+    let npy = |descr: &str| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 2), }}");
+        [&b"\x93NUMPY\x01\x00v\x00"[..], format!("{header:<117}\n1234").as_bytes()].concat()
+    };
+    write("big.npy", &npy(">f8"));
+    write("cut.npy", &npy("<f8"));
+    write("object.npy", &npy("|O"));
     write("file", b"in the way");
     let edits = [
         ("widht.toml", "width = 6", "widht = 6"),
@@ -597,6 +609,15 @@ fn bad_input_gets_one_clear_line() {
         ("none.toml", "trials = 30", "quantities = []"),
         ("precision.toml", "width = 6", "width = 6\nprecision = \"f8\""),
         ("data.toml", "[loss]", "[data]\npath = \"missing.safetensors\"\n[loss]"),
+        ("ragged_csv.toml", "[loss]", "[data]\npath = \"ragged.csv\"\n[loss]"),
+        ("words_csv.toml", "[loss]", "[data]\npath = \"words.csv\"\n[loss]"),
+        ("nan_csv.toml", "[loss]", "[data]\npath = \"nan.csv\"\n[loss]"),
+        ("header_csv.toml", "[loss]", "[data]\npath = \"header.csv\"\n[loss]"),
+        ("empty_csv.toml", "[loss]", "[data]\npath = \"empty.csv\"\n[loss]"),
+        ("big_npy.toml", "[loss]", "[data]\npath = \"big.npy\"\n[loss]"),
+        ("cut_npy.toml", "[loss]", "[data]\npath = \"cut.npy\"\n[loss]"),
+        ("object_npy.toml", "[loss]", "[data]\npath = \"object.npy\"\n[loss]"),
+        ("noise.toml", "[loss]", "[data]\nnoise = 0.1\n[loss]"),
         ("digits.toml", "[loss]", "[data]\nkind = \"digits\"\n[loss]"),
         ("train.toml", "[loss]", "[train]\nsteps = 4\n[loss]"),
         ("syntax.toml", "depth = 3", "depth = = 3"),

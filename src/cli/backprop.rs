@@ -17,7 +17,7 @@ use crate::ensemble::{Ensemble, Gaussian};
 use crate::linalg::{Real, ln_norm, singular_values};
 use crate::measure::{MEMORY_LIMIT, UnitShares, jacobian_log10_singular_values};
 use crate::network::{BoundLoss, Hooks, Layers, Network, Parameter, load_state_dict};
-use crate::spec::{Loss, Precision};
+use crate::spec::{Loss, Precision, with_real};
 use crate::stats::Stream;
 
 /// One backward pass through given weights (a safetensors state dict)
@@ -104,26 +104,23 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
     check_memory(arguments, &network)?;
     let inputs = inputs(arguments, &network, stream)?;
     let loss = bind(loss_kind, arguments, &network, inputs.ncols(), stream)?;
-    let document = match precision {
-        Precision::F64 => backprop(&network, &inputs, &loss)?,
-        Precision::F32 => {
-            check_range(&network, &arguments.model)?;
-            backprop(&network.cast::<f32>(), &inputs.map(|entry| entry as f32), &loss.cast())?
-        }
-    };
+    check_range(&network, precision, &arguments.model)?;
+    let document =
+        with_real!(precision, T => backprop(&network.cast::<T>(), &inputs.map(<T as Real>::from_f64), &loss.cast())?);
     console.result(&document, || text(&document))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Weights that single precision turns into infinities would only show as a failure of what comes after.
-fn check_range(network: &Network<f64>, model: &std::path::Path) -> Result<(), Failure> {
-    let beyond = |block: &&crate::network::Block<f64>| block.weight.amax() > f64::from(f32::MAX);
+/// Weights that the format turns into infinities would only show as a failure of what comes after.
+fn check_range(network: &Network<f64>, precision: Precision, model: &std::path::Path) -> Result<(), Failure> {
+    let beyond = |block: &&crate::network::Block<f64>| !precision.round(block.weight.amax()).is_finite();
     match network.blocks().iter().find(beyond) {
         None => Ok(()),
         Some(block) => Err(Failure::input(anyhow::anyhow!(
-            "{}: layer `{}` has weights beyond the range of f32: use --precision f64",
+            "{}: layer `{}` has weights beyond the range of {}: use --precision f64",
             model.display(),
-            block.name
+            block.name,
+            precision.name()
         ))),
     }
 }

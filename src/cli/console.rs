@@ -18,6 +18,18 @@ static WRITING: Mutex<()> = Mutex::new(());
 /// Whether files have been put into place: what an interrupt says depends on it.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether the first interrupt is only noted.
+static HELD: AtomicBool = AtomicBool::new(false);
+
+/// Whether there has been one.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on the first interrupt sets the flag, and the command ends by itself; the second one ends the process.
+pub(super) fn hold_interrupts() -> &'static AtomicBool {
+    HELD.store(true, Ordering::SeqCst);
+    &INTERRUPTED
+}
+
 /// Ends the process on Ctrl-C, a termination signal or a closed terminal. Nothing is on disk before the last moment, so
 /// nothing needs unwinding, and the longest computation cannot delay it.
 fn end_on_interrupt() {
@@ -27,11 +39,22 @@ fn end_on_interrupt() {
         if signals.forever().next().is_none() {
             return;
         }
+        // A second signal ends what does not end by itself.
+        if HELD.load(Ordering::SeqCst)
+            && !INTERRUPTED.swap(true, Ordering::SeqCst)
+            && signals.forever().next().is_none()
+        {
+            return;
+        }
         let _writing = WRITING.lock();
         let mut stderr = std::io::stderr().lock();
         // The progress bar, if there is one, gives way to the message.
         let clear = if stderr.is_terminal() { "\r\x1b[2K" } else { "" };
-        let what = if WRITTEN.load(Ordering::SeqCst) { "all files had been written" } else { "nothing was written" };
+        let what = match (HELD.load(Ordering::SeqCst), WRITTEN.load(Ordering::SeqCst)) {
+            (true, _) => "the log and the last checkpoint stay as they are",
+            (false, true) => "all files had been written",
+            (false, false) => "nothing was written",
+        };
         let _ = writeln!(stderr, "{clear}interrupted: {what}");
         // `_exit`: the ordinary exit runs OpenBLAS's destructor, which frees the buffers under threads that are still multiplying,
         // and the process hangs or dies of a segmentation fault instead.
@@ -58,6 +81,11 @@ impl Console {
         let result = write();
         WRITTEN.store(written(&result), Ordering::SeqCst);
         result
+    }
+
+    /// Whether the result is a JSON document.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Prints a result: the JSON document if asked for, else the text.

@@ -14,6 +14,7 @@ mod measure;
 mod phase;
 mod predict;
 mod report;
+mod train;
 mod verify;
 
 use std::process::ExitCode;
@@ -63,6 +64,8 @@ Examples:
                                         the scale of the weights at which gradients hold
   gradspectra law fuss_catalan --factors 10
                                         the singular values of a product of ten large matrices
+  gradspectra train my_network.toml     trains it ([train] learning_rate = 0.01, steps = 500) and
+                                        watches every layer
   gradspectra verify                    every claim of the project, with its controls
 
 A first specification of your own:
@@ -91,6 +94,7 @@ enum Command {
     Activation(activation::Arguments),
     Phase(phase::Arguments),
     Law(law::Arguments),
+    Train(train::Arguments),
 }
 
 /// Runs the program on the process's own arguments.
@@ -118,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Activation(arguments) => activation::run(&arguments, &console),
         Command::Phase(arguments) => phase::run(&arguments, &console),
         Command::Law(arguments) => law::run(&arguments, &console),
+        Command::Train(arguments) => train::run(&arguments, &console),
     };
     match outcome {
         Ok(code) => code,

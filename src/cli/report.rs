@@ -1,4 +1,4 @@
-//! `gradspectra report`: the whole story of one network, or of the spectra of random products.
+//! `gradspectra report`: the whole story of one network, of a training by its log, or of the spectra of random products.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,22 +11,26 @@ use super::failure::Failure;
 use super::files::OutputDirectory;
 use crate::claims::{ProfileVerdict, Verdict};
 use crate::names::canonical;
-use crate::report::{ReportFile, render, render_atlas};
-use crate::spec::{Quantity, Spec};
+use crate::report::{ReportFile, render, render_atlas, render_log, training_finding};
+use crate::spec::{BUILTIN_SPECS, Quantity, Spec};
 use crate::study::{Atlas, Judgement, Study, StudyError};
+use crate::watch::{AlertRecord, Log};
 
 /// The whole story of one network: prediction, measurement, verdict, figures
 ///
 /// Writes index.html (self-contained; opens from disk), its figures as SVG, and data.json, from which the same page renders
 /// again without recomputing: `gradspectra report DIR/data.json`. `gradspectra report laws` is the page about spectra of random products: every
-/// law beside matrices that were drawn, and what eigenvalues do not tell.
+/// law beside matrices that were drawn, and what eigenvalues do not tell. `gradspectra report RUN/log.jsonl`, or the directory that holds it, draws
+/// a training from its log, whoever wrote it: docs/log_schema.md says what stands in one, docs/pytorch_watch.py writes one from PyTorch.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A TOML file, a built-in specification by name, `laws`, or the data.json of an earlier report
-    #[arg(value_name = "SPEC | laws | data.json", default_value = "lesson")]
+    /// A TOML file, a built-in specification by name, `laws`, the data.json of an earlier report, or the log of a training (.jsonl, or a
+    /// directory with a log.jsonl)
+    #[arg(value_name = "SPEC | laws | data.json | LOG.jsonl", default_value = "lesson")]
     source: String,
 
-    /// Directory of the report [default: reports/NAME, for a data.json its own directory]
+    /// Directory of the report [default: reports/NAME; for a data.json its own directory; for RUN/log.jsonl RUN/report, for any other
+    /// NAME.jsonl NAME-report beside it]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -38,6 +42,9 @@ pub(super) struct Arguments {
 struct Document {
     files: Vec<PathBuf>,
     verdicts: Vec<VerdictDocument>,
+    /// Of a training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerts: Option<Vec<AlertRecord>>,
 }
 
 #[derive(Serialize)]
@@ -73,6 +80,7 @@ impl VerdictDocument {
 enum Story {
     Network(Box<Study>),
     Laws(Box<Atlas>),
+    Training(Box<Log>),
 }
 
 impl Story {
@@ -80,6 +88,7 @@ impl Story {
         match self {
             Self::Network(study) => render(study),
             Self::Laws(atlas) => render_atlas(atlas),
+            Self::Training(log) => render_log(log),
         }
         .map_err(Failure::numerical)
     }
@@ -91,21 +100,74 @@ const LAWS: &str = "laws";
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
     let saved =
         Path::new(&arguments.source).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let (story, directory) = if saved { load(arguments, console)? } else { compute(arguments, console)? };
+    let (story, directory) = match log_file(&arguments.source) {
+        Some(file) => read_log(&file, arguments, console)?,
+        None if saved => load(arguments, console)?,
+        None => compute(arguments, console)?,
+    };
     let files = story.render()?;
     let files = console
         .writing(|| directory.write(files.iter().map(|file| (file.name.as_str(), file.text.as_str()))), Result::is_ok)
         .map_err(Failure::Input)?;
     let verdicts = match &story {
         Story::Network(study) => vec![VerdictDocument::of(&study.gradient_verdict)],
-        Story::Laws(_) => Vec::new(),
+        Story::Laws(_) | Story::Training(_) => Vec::new(),
     };
-    let document = Document { files, verdicts };
+    let alerts = match &story {
+        Story::Training(log) => Some(log.alerts.clone()),
+        Story::Network(_) | Story::Laws(_) => None,
+    };
+    let document = Document { files, verdicts, alerts };
     console.result(&document, || match &story {
         Story::Network(study) => text(study, &document.files),
         Story::Laws(_) => format!("spectra of random products\nopen {}\n", page(&document.files)),
+        Story::Training(log) => training_text(log, &document.files),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a training's log is called inside its directory.
+const LOG: &str = "log.jsonl";
+
+/// The log that a source names, itself or by its directory.
+fn log_file(source: &str) -> Option<PathBuf> {
+    let path = Path::new(source);
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl")) {
+        return Some(path.to_owned());
+    }
+    // A directory that happens to be called like something built in does not hide it.
+    let built_in = canonical(source) == LAWS || BUILTIN_SPECS.iter().any(|spec| spec.name == source);
+    Some(path.join(LOG)).filter(|log| !built_in && log.is_file())
+}
+
+/// Where the report of a log goes unless --out says otherwise.
+fn beside_log(file: &Path) -> PathBuf {
+    match file.file_stem() {
+        Some(stem) if file.file_name().is_some_and(|name| name != LOG) => {
+            file.with_file_name(format!("{}-report", stem.to_string_lossy()))
+        }
+        _ => file.with_file_name("report"),
+    }
+}
+
+fn read_log(file: &Path, arguments: &Arguments, console: &Console) -> Result<(Story, OutputDirectory), Failure> {
+    if arguments.overrides.trials.is_some() || arguments.overrides.seed.is_some() {
+        let message = format!("{}: --trials and --seed do not apply to the log of a training", file.display());
+        return Err(Failure::input(anyhow::anyhow!(message)));
+    }
+    let log = Log::read(file).map_err(Failure::input)?;
+    let target = arguments.out.clone().unwrap_or_else(|| beside_log(file));
+    let directory = console.writing(|| OutputDirectory::prepare(&target), |_| false).map_err(Failure::Input)?;
+    Ok((Story::Training(Box::new(log)), directory))
+}
+
+fn training_text(log: &Log, files: &[PathBuf]) -> String {
+    let alerts = match log.alerts.len() {
+        0 => "no alerts".to_owned(),
+        1 => "1 alert".to_owned(),
+        count => format!("{count} alerts"),
+    };
+    format!("{}\n{alerts}\nopen {}\n", training_finding(log), page(files))
 }
 
 fn load(arguments: &Arguments, console: &Console) -> Result<(Story, OutputDirectory), Failure> {
@@ -158,4 +220,16 @@ fn text(study: &Study, files: &[PathBuf]) -> String {
         Judgement::Withheld(reason) => format!("no verdict: {reason}"),
     };
     format!("{}\n{verdict}\nopen {}\n", crate::report::finding(study), page(files))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_logs_stand_beside_them() {
+        assert_eq!(beside_log(Path::new("runs/x/log.jsonl")), Path::new("runs/x/report"));
+        assert_eq!(beside_log(Path::new("log.jsonl")), Path::new("report"));
+        assert_eq!(beside_log(Path::new("runs/torch.jsonl")), Path::new("runs/torch-report"));
+    }
 }

@@ -68,6 +68,8 @@ pub struct Trainer<T: Real> {
     /// Room for its gradient.
     loss_gradient: DMatrix<T>,
     observed: Option<bool>,
+    /// Whether the cores share its products.
+    shares: bool,
     /// Held while the cores share the products without BLAS's own threads.
     _blas: Option<SingleThreadedBlas>,
 }
@@ -164,6 +166,7 @@ impl<T: Real> Trainer<T> {
         split.train.sort_unstable();
         split.test.sort_unstable();
         let blas = share::owner(&network, spec.data.batch);
+        let shares = share::shares(&network, spec.data.batch);
         let batches = Batches {
             size: spec.data.batch,
             stream: Stream::new(spec.seed, "mini-batches"),
@@ -187,6 +190,7 @@ impl<T: Real> Trainer<T> {
             bound: BoundLoss::Sum,
             loss_gradient: DMatrix::from_element(0, 0, T::default()),
             observed: None,
+            shares,
             _blas: blas,
             spec: train,
         })
@@ -278,7 +282,11 @@ impl<T: Real> Trainer<T> {
     /// updates: then the step has been made and counts.
     pub fn step(&mut self, hooks: &mut Hooks<'_, T>) -> Result<StepOutcome, TrainError> {
         // Inside the pool: handing every product over to it from outside would cost more than a small one takes.
-        rayon::scope(|_| self.step_here(hooks))
+        if self.shares && rayon::current_thread_index().is_none() {
+            share::awake(|| self.step_here(hooks))
+        } else {
+            rayon::scope(|_| self.step_here(hooks))
+        }
     }
 
     fn step_here(&mut self, hooks: &mut Hooks<'_, T>) -> Result<StepOutcome, TrainError> {

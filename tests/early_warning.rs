@@ -47,6 +47,7 @@ impl Run {
     }
 }
 
+/// All records of a run.
 #[derive(Default)]
 struct Memory {
     records: Vec<Record>,
@@ -54,9 +55,7 @@ struct Memory {
 
 impl<T: Real> Companion<T> for Memory {
     fn record(&mut self, record: &Record) -> std::io::Result<()> {
-        if !matches!(record, Record::Layer(_)) {
-            self.records.push(record.clone());
-        }
+        self.records.push(record.clone());
         Ok(())
     }
 
@@ -246,7 +245,7 @@ fn an_alarm_goes_on_from_its_state() {
     let new =
         || Alarm::new(reference.clone(), Policies::all(Policy::Warn), spec.train.as_ref().expect("trained").steps);
     let (mut whole, mut broken) = (new(), new());
-    let mut memory = Everything::default();
+    let mut memory = Memory::default();
     session.run(&mut memory).expect("no disk, no stop");
     let mut raised = 0;
     for (step, layers) in memory.steps() {
@@ -261,13 +260,7 @@ fn an_alarm_goes_on_from_its_state() {
     assert!(raised > 2, "{raised}");
 }
 
-/// All records of a run.
-#[derive(Default)]
-struct Everything {
-    records: Vec<Record>,
-}
-
-impl Everything {
+impl Memory {
     fn steps(&self) -> Vec<(&StepRecord, Vec<LayerRecord>)> {
         let mut steps: Vec<(&StepRecord, Vec<LayerRecord>)> = Vec::new();
         for record in &self.records {
@@ -278,21 +271,6 @@ impl Everything {
             }
         }
         steps
-    }
-}
-
-impl<T: Real> Companion<T> for Everything {
-    fn record(&mut self, record: &Record) -> std::io::Result<()> {
-        self.records.push(record.clone());
-        Ok(())
-    }
-
-    fn after_step(&mut self, _: &Trainer<T>, _: &Alarm) -> Result<(), CheckpointError> {
-        Ok(())
-    }
-
-    fn wants_to_end(&self) -> bool {
-        false
     }
 }
 

@@ -243,44 +243,6 @@ fn one_map_for_all_pairs_is_enough_and_one_pair_is_not() {
 }
 
 #[test]
-#[ignore = "prints times"]
-fn print_times() {
-    for (activation, mean) in [("tanh", 0.0), ("tanh", 0.01), ("relu", 0.0), ("relu", 0.01), ("gelu", 0.0)] {
-        let phi = by_name(activation).expect("registered");
-        let layer = |fan_in, fan_out| LayerStatistics {
-            fan_in,
-            fan_out,
-            sigma_w: 1.3,
-            biases: Some(BiasStatistics { mean, standard_deviation: 0.05 }),
-            activation: Arc::clone(&phi),
-        };
-        let mut layers = vec![layer(64, 256)];
-        layers.extend((1..32).map(|_| layer(256, 256)));
-        let inputs = digits(128).expect("embedded");
-        let statistics = NetworkStatistics {
-            layers,
-            inputs: ScaledKernel::mean_products(&inputs),
-            output_gradient: ScaledKernel::products(&DMatrix::from_fn(256, 128, |i, a| {
-                ((i * 7 + a * a * 3) % 11) as f64 - 5.0
-            })),
-            precision: Precision::F32,
-        };
-        for detail in [PairDetail::Exact, PairDetail::CommonMap, PairDetail::Exchangeable] {
-            let mut best = f64::INFINITY;
-            let mut predictions = None;
-            for _ in 0..if detail == PairDetail::Exact { 1 } else { 15 } {
-                let begin = std::time::Instant::now();
-                predictions = predict_from_statistics(&statistics, &[Quantity::GradientNorms], detail).ok();
-                best = best.min(begin.elapsed().as_secs_f64());
-            }
-            let predictions = predictions.expect("a network");
-            let at = |l| predictions.get(Quantity::GradientNorms, l).and_then(|p| p.log10_rms).expect("predicted");
-            eprintln!("{activation} {mean} {detail:?}: {:.1} ms {:.6} {:.6} {:.6}", 1e3 * best, at(1), at(10), at(32));
-        }
-    }
-}
-
-#[test]
 fn statistics_that_are_not_those_of_a_network_are_refused() {
     let mut spec =
         parse("[network]\ninput = 64\ndepth = 3\nwidth = 40\nactivation = \"tanh\"\nweights = { sigma_w = 1.4 }\n");

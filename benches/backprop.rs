@@ -33,7 +33,7 @@ fn step<T: Real>(criterion: &mut Criterion, format: &str) {
             bencher.iter(|| {
                 network.forward_into(&inputs, 0, &mut hooks, &mut tape).expect("shapes fit");
                 let loss = BoundLoss::Sum.evaluate(tape.output()).expect("any shape");
-                network.backward_into(&tape, loss.gradient, 0, &mut hooks, &mut gradients).expect("shapes fit");
+                network.backward_into(&tape, &loss.gradient, 0, &mut hooks, &mut gradients).expect("shapes fit");
                 black_box(&gradients);
             });
         });

@@ -25,7 +25,7 @@ fn lesson_norms<T: Real>() -> Norms {
 fn run<T: Real>(network: &Network<T>, inputs: &nalgebra::DMatrix<T>) -> Norms {
     let tape = network.forward(inputs, 0, &mut Hooks::new()).expect("shapes fit");
     let loss = BoundLoss::Sum.evaluate(tape.output()).expect("any shape");
-    let gradients = network.backward(&tape, loss.gradient, 0, &mut Hooks::new()).expect("shapes fit");
+    let gradients = network.backward(&tape, &loss.gradient, 0, &mut Hooks::new()).expect("shapes fit");
     let norm = |entries: &[T]| entries.iter().map(|g| g.to_f64().powi(2)).sum::<f64>().sqrt();
     Norms {
         loss: loss.value,

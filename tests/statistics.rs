@@ -158,7 +158,7 @@ fn observe(trainer: &mut Trainer<f32>) -> (NetworkStatistics, Vec<f64>) {
     trainer.network().forward_into(&input, 0, &mut Hooks::new(), &mut tape).expect("fits");
     let gradient = loss.evaluate(tape.output()).expect("fits").gradient;
     let statistics = of_network(trainer.network(), &input, &gradient);
-    let gradients = trainer.network().backward(&tape, gradient, 0, &mut Hooks::new()).expect("fits");
+    let gradients = trainer.network().backward(&tape, &gradient, 0, &mut Hooks::new()).expect("fits");
     (statistics, gradients.weights.iter().map(|weight| f64::from(weight.norm())).collect())
 }
 

@@ -157,7 +157,7 @@ fn largest_error(phi: &Arc<dyn Activation>) -> Result<f64, ClaimError> {
     };
     let tape = at.network.forward(&at.input, 0, &mut Hooks::new())?;
     let gradient = loss.evaluate(tape.output())?.gradient;
-    let gradients = at.network.backward(&tape, gradient, 0, &mut Hooks::new())?;
+    let gradients = at.network.backward(&tape, &gradient, 0, &mut Hooks::new())?;
     let norm = square(&gradients).sqrt();
     let pieces = |point: &Point| -> Result<Vec<usize>, ClaimError> {
         let tape = point.network.forward(&point.input, 0, &mut Hooks::new())?;

@@ -242,7 +242,7 @@ fn backprop<T: Real>(network: &Network<T>, inputs: &DMatrix<T>, loss: &BoundLoss
     });
     let tape = network.forward(inputs, 0, &mut hooks).map_err(Failure::numerical)?;
     let loss = loss.evaluate(tape.output()).map_err(Failure::numerical)?;
-    network.backward(&tape, loss.gradient, 0, &mut hooks).map_err(Failure::numerical)?;
+    network.backward(&tape, &loss.gradient, 0, &mut hooks).map_err(Failure::numerical)?;
     drop(hooks);
     for (index, layer) in layers.iter_mut().enumerate() {
         layer.saturated_fraction = shares[index].saturated;

@@ -4,23 +4,17 @@ use std::ops::Range;
 
 use nalgebra::{DMatrix, DVector};
 
-use crate::linalg::{Real, Transpose, gemm_columns};
+use crate::linalg::{Real, Transpose, gemm_block, gemm_columns};
 use crate::mean_field::ScaledKernel;
 
 /// Forward pass: `H = W X + b 1^T`, n_out x B, into `output`. 2 n_out n_in B operations.
 pub fn forward<T: Real>(weight: &DMatrix<T>, bias: Option<&DVector<T>>, input: &DMatrix<T>, output: &mut DMatrix<T>) {
     assert!(output.shape() == (weight.nrows(), input.ncols()), "the output is as tall as W and as wide as X");
-    forward_columns(weight, bias, input, 0..input.ncols(), output.as_mut_slice());
+    forward_block(weight, bias, input.as_slice(), output.as_mut_slice());
 }
 
-/// Some samples of the forward pass: `output` holds those columns of H alone.
-pub fn forward_columns<T: Real>(
-    weight: &DMatrix<T>,
-    bias: Option<&DVector<T>>,
-    input: &DMatrix<T>,
-    samples: Range<usize>,
-    output: &mut [T],
-) {
+/// Some samples of the forward pass: `input` and `output` hold them one after the other.
+pub fn forward_block<T: Real>(weight: &DMatrix<T>, bias: Option<&DVector<T>>, input: &[T], output: &mut [T]) {
     let one = T::from_f64(1.0);
     let beta = match bias {
         Some(bias) => {
@@ -29,7 +23,7 @@ pub fn forward_columns<T: Real>(
         }
         None => T::default(),
     };
-    gemm_columns(one, (Transpose::No, weight), (Transpose::No, input), beta, samples, output);
+    gemm_block(one, (Transpose::No, weight), input, beta, output);
 }
 
 /// Gradient with respect to the weight: `dL/dW = Delta X^T`, n_out x n_in, summed over the batch, into `gradient`.
@@ -62,17 +56,12 @@ pub fn bias_gradient<T: Real>(delta: &DMatrix<T>, gradient: &mut DVector<T>) {
 /// Gradient with respect to the input: `dL/dX = W^T Delta`, n_in x B, into `gradient`. 2 n_out n_in B operations.
 pub fn input_gradient<T: Real>(weight: &DMatrix<T>, delta: &DMatrix<T>, gradient: &mut DMatrix<T>) {
     assert!(gradient.shape() == (weight.ncols(), delta.ncols()), "the gradient has the shape of the input");
-    input_gradient_columns(weight, delta, 0..delta.ncols(), gradient.as_mut_slice());
+    input_gradient_block(weight, delta.as_slice(), gradient.as_mut_slice());
 }
 
-/// Some samples of the gradient with respect to the input: `gradient` holds those columns alone.
-pub fn input_gradient_columns<T: Real>(
-    weight: &DMatrix<T>,
-    delta: &DMatrix<T>,
-    samples: Range<usize>,
-    gradient: &mut [T],
-) {
-    gemm_columns(T::from_f64(1.0), (Transpose::Yes, weight), (Transpose::No, delta), T::default(), samples, gradient);
+/// Some samples of the gradient with respect to the input: `delta` and `gradient` hold them one after the other.
+pub fn input_gradient_block<T: Real>(weight: &DMatrix<T>, delta: &[T], gradient: &mut [T]) {
+    gemm_block(T::from_f64(1.0), (Transpose::Yes, weight), delta, T::default(), gradient);
 }
 
 /// Mean-field forward map: `Q = sigma_w^2 K + sigma_b^2`, with K the input kernel per unit and

@@ -1,7 +1,5 @@
 //! Activation layer: `X = phi(H)` entry by entry. Its mean-field map is [`crate::mean_field::activation_maps`].
 
-use nalgebra::DMatrix;
-
 use crate::activation::Activation;
 use crate::linalg::Real;
 
@@ -29,13 +27,16 @@ pub fn forward<T: Real>(phi: &dyn Activation, pre_activation: &[T], output: &mut
 /// Numbers that are widened at once: three buffers of them stay in the first-level cache.
 const AT_ONCE: usize = 512;
 
-/// Backward pass: `Delta = phi'(H) o G`, in place on G.
-pub fn backward<T: Real>(slope: &DMatrix<T>, gradient: &mut DMatrix<T>) {
-    gradient.component_mul_assign(slope);
+/// Backward pass: `Delta = phi'(H) o G`, in place on G, on any part of a batch.
+pub fn backward<T: Real>(slope: &[T], gradient: &mut [T]) {
+    assert_eq!(slope.len(), gradient.len(), "a slope for every entry");
+    gradient.iter_mut().zip(slope).for_each(|(gradient, slope)| *gradient *= *slope);
 }
 
 #[cfg(test)]
 mod tests {
+    use nalgebra::DMatrix;
+
     use super::*;
     use crate::activation::Relu;
 
@@ -46,7 +47,7 @@ mod tests {
         forward(&Relu, h.as_slice(), output.as_mut_slice(), slope.as_mut_slice());
         assert_eq!(output, DMatrix::from_row_slice(2, 2, &[1.5, 0.0, 0.0, 3.0]));
         let mut gradient = DMatrix::from_element(2, 2, 2.0_f32);
-        backward(&slope, &mut gradient);
+        backward(slope.as_slice(), gradient.as_mut_slice());
         assert_eq!(gradient, DMatrix::from_row_slice(2, 2, &[2.0, 0.0, 0.0, 2.0]));
     }
 }

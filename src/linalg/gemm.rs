@@ -95,6 +95,34 @@ pub fn gemm_columns<T: Real>(
     });
 }
 
+/// General matrix product with a block of whole columns: `C = alpha op(A) B + beta C`, where `b` holds columns of B one after the other and
+/// `c` those of C. Threads that share a product take a block of columns each.
+///
+/// # Panics
+///
+/// As [`gemm`], and if the lengths are no whole numbers of columns.
+pub fn gemm_block<T: Real>(alpha: T, (op_a, a): (Transpose, &DMatrix<T>), b: &[T], beta: T, c: &mut [T]) {
+    let (m, k) = op_a.shape(a);
+    let n = c.len() / m.max(1);
+    assert!(b.len() == k * n && c.len() == m * n, "{m} x {k} times {} entries into {}", b.len(), c.len());
+    if c.is_empty() {
+        return;
+    }
+    let int = |value: usize| i32::try_from(value.max(1)).expect("callers stay below 2^31 rows: checked by the spec");
+    T::raw_gemm(GemmCall {
+        transpose: [op_a.letter(), b'N'],
+        shape: [int(m), int(n), if k == 0 { 0 } else { int(k) }],
+        alpha,
+        beta,
+        a: a.as_slice(),
+        leading_a: int(a.nrows()),
+        b,
+        leading_b: int(k),
+        c,
+        leading_c: int(m),
+    });
+}
+
 /// `C[rows, columns] = A[rows, inner] B[inner, columns]` on blocks of column-major matrices; the rest of C stays.
 ///
 /// # Panics

@@ -36,7 +36,7 @@ pub use bidiagonal::bidiagonal_singular_values;
 pub use chain::{Chain, LogSingularValues, TriangularChain};
 pub use eigenvalue_moduli::eigenvalue_moduli;
 pub use eigenvalues::{Eigenvalue, eigenvalues};
-pub use gemm::{Transpose, gemm, gemm_columns};
+pub use gemm::{Transpose, gemm, gemm_block, gemm_columns};
 use gemm::{gemm_blocks, triangular_multiply};
 pub use norm::ln_norm;
 pub use orthonormal::orthonormal_columns;

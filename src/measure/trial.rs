@@ -131,7 +131,7 @@ impl<T: Real> Workspace<T> {
         network.forward_into(input, 0, &mut hooks, tape)?;
         if spec.measure.quantities.iter().any(|quantity| quantity.is_gradient()) {
             let evaluated = loss.evaluate(tape.output()).expect("the loss was drawn for this network's outputs");
-            network.backward_into(tape, evaluated.gradient, 0, &mut hooks, gradients)?;
+            network.backward_into(tape, &evaluated.gradient, 0, &mut hooks, gradients)?;
         }
         drop(hooks);
         for (((record, [weight, bias]), signal), arriving) in records.iter_mut().zip(norms).zip(signals).zip(arriving) {

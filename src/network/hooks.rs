@@ -4,11 +4,11 @@
 //! gradient flows on in place of the original), or stop the run with a reason. Registering returns a handle that removes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use nalgebra::DMatrix;
 
-use super::pass::PassError;
+use super::pass::{Gradients, PassError, Tape};
 use super::training::UpdateNorms;
 use crate::linalg::Real;
 
@@ -120,29 +120,93 @@ pub struct UpdateEvent<'e, T: Real> {
     pub norms: UpdateNorms,
 }
 
-/// Removes one hook.
+/// Called once a pass, when the way back is complete: it observes everything that the pass leaves, every layer of it. Unlike the hooks on a layer it
+/// does not make the cores wait for each other at every layer: the cheap way to watch a whole network.
+#[derive(Debug)]
+pub struct PassEvent<'e, T: Real> {
+    /// Step of the run.
+    pub step: usize,
+    /// The inputs, and pre-activations, slopes and outputs of every layer.
+    pub tape: &'e Tape<T>,
+    /// The gradient of the loss with respect to the outputs of the network.
+    pub output_gradient: &'e DMatrix<T>,
+    /// The gradients of the parameters and of the pre-activations.
+    pub gradients: &'e Gradients<T>,
+    /// Sizes of the gradients that arrive at the layers, first layer first.
+    pub signals: &'e [Signal],
+}
+
+/// Size of the gradient that arrives at a layer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Signal {
+    /// `ln |dL/dX_l|`: negative infinity where it is zero, NaN or infinity where it is not finite.
+    pub ln_output: f64,
+    /// `ln |dL/dH_l|`, likewise.
+    pub ln_pre_activation: f64,
+}
+
+impl Signal {
+    /// Of the whole batch, from those of its blocks.
+    pub(super) fn of_blocks(blocks: impl Iterator<Item = Self> + Clone) -> Self {
+        let total = |part: fn(Self) -> f64| {
+            let mut parts = blocks.clone().map(part);
+            let Some(first) = parts.next() else { return f64::NEG_INFINITY };
+            parts.fold(first, ln_hypot)
+        };
+        Self {
+            ln_output: total(|signal| signal.ln_output),
+            ln_pre_activation: total(|signal| signal.ln_pre_activation),
+        }
+    }
+}
+
+/// `ln sqrt(e^2a + e^2b)`.
+fn ln_hypot(a: f64, b: f64) -> f64 {
+    let (large, small) = if a >= b { (a, b) } else { (b, a) };
+    if a.is_nan() || b.is_nan() {
+        return f64::NAN;
+    }
+    if large.is_infinite() { large } else { large + 0.5 * (2.0 * (small - large)).exp().ln_1p() }
+}
+
+/// Removes or pauses one hook.
 #[derive(Debug, Clone)]
 pub struct HookHandle {
-    alive: Arc<AtomicBool>,
+    state: Arc<AtomicU8>,
 }
+
+const ACTIVE: u8 = 0;
+const PAUSED: u8 = 1;
+const REMOVED: u8 = 2;
 
 impl HookHandle {
     /// Removes the hook: it is not called again, and its closure is dropped at the next pass. Dropping the handle
     /// without this leaves the hook in place.
     pub fn remove(self) {
-        self.alive.store(false, Ordering::Relaxed);
+        self.state.store(REMOVED, Ordering::Relaxed);
+    }
+
+    /// From now on the hook is called, or is not and costs nothing. A removed hook stays removed.
+    pub fn set_active(&self, active: bool) {
+        let (from, to) = if active { (PAUSED, ACTIVE) } else { (ACTIVE, PAUSED) };
+        // Fails where it is so already, or removed.
+        let _ = self.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
 struct Registered<C> {
     layers: Layers,
-    alive: Arc<AtomicBool>,
+    state: Arc<AtomicU8>,
     call: C,
 }
 
 impl<C> Registered<C> {
+    fn is_active(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == ACTIVE
+    }
+
     fn wants(&self, layer: usize) -> bool {
-        self.layers.contains(layer) && self.alive.load(Ordering::Relaxed)
+        self.layers.contains(layer) && self.is_active()
     }
 }
 
@@ -151,6 +215,7 @@ type GradientHook<'h, T> =
     Registered<Box<dyn FnMut(&mut ActivationGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
 type ParameterHook<'h, T> =
     Registered<Box<dyn FnMut(&mut ParameterGradientEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
+type PassHook<'h, T> = Registered<Box<dyn FnMut(&PassEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
 type UpdateHook<'h, T> = Registered<Box<dyn FnMut(&UpdateEvent<'_, T>) -> Result<(), Stop> + Send + 'h>>;
 
 /// The hooks of a run, called in the order in which they were registered.
@@ -162,6 +227,7 @@ pub struct Hooks<'h, T: Real> {
     output_gradient: Vec<GradientHook<'h, T>>,
     pre_activation_gradient: Vec<GradientHook<'h, T>>,
     parameter_gradient: Vec<ParameterHook<'h, T>>,
+    pass: Vec<PassHook<'h, T>>,
     update: Vec<UpdateHook<'h, T>>,
 }
 
@@ -173,6 +239,7 @@ impl<T: Real> std::fmt::Debug for Hooks<'_, T> {
             .field("output_gradient", &self.output_gradient.len())
             .field("pre_activation_gradient", &self.pre_activation_gradient.len())
             .field("parameter_gradient", &self.parameter_gradient.len())
+            .field("pass", &self.pass.len())
             .field("update", &self.update.len())
             .finish()
     }
@@ -180,9 +247,9 @@ impl<T: Real> std::fmt::Debug for Hooks<'_, T> {
 
 /// Adds a closure to a list and returns its handle.
 fn register<C>(list: &mut Vec<Registered<C>>, layers: Layers, call: C) -> HookHandle {
-    let alive = Arc::new(AtomicBool::new(true));
-    list.push(Registered { layers, alive: Arc::clone(&alive), call });
-    HookHandle { alive }
+    let state = Arc::new(AtomicU8::new(ACTIVE));
+    list.push(Registered { layers, state: Arc::clone(&state), call });
+    HookHandle { state }
 }
 
 impl<'h, T: Real> Hooks<'h, T> {
@@ -193,6 +260,7 @@ impl<'h, T: Real> Hooks<'h, T> {
             output_gradient: Vec::new(),
             pre_activation_gradient: Vec::new(),
             parameter_gradient: Vec::new(),
+            pass: Vec::new(),
             update: Vec::new(),
         }
     }
@@ -233,6 +301,11 @@ impl<'h, T: Real> Hooks<'h, T> {
         register(&mut self.parameter_gradient, layers, Box::new(hook))
     }
 
+    /// Calls `hook` once a pass, when all gradients are there.
+    pub fn on_pass(&mut self, hook: impl FnMut(&PassEvent<'_, T>) -> Result<(), Stop> + Send + 'h) -> HookHandle {
+        register(&mut self.pass, Layers::All, Box::new(hook))
+    }
+
     /// Calls `hook` after the optimiser has changed `W_l` and then `b_l`.
     pub fn on_update(
         &mut self,
@@ -245,7 +318,7 @@ impl<'h, T: Real> Hooks<'h, T> {
     /// Drops removed hooks and checks that every other one names a layer that exists.
     pub(super) fn prepare(&mut self, depth: usize) -> Result<(), PassError> {
         fn sweep<C>(list: &mut Vec<Registered<C>>, depth: usize) -> Result<(), PassError> {
-            list.retain(|hook| hook.alive.load(Ordering::Relaxed));
+            list.retain(|hook| hook.state.load(Ordering::Relaxed) != REMOVED);
             for hook in list {
                 if let Layers::One(layer) = hook.layers
                     && !(1..=depth).contains(&layer)
@@ -259,6 +332,7 @@ impl<'h, T: Real> Hooks<'h, T> {
         sweep(&mut self.output_gradient, depth)?;
         sweep(&mut self.pre_activation_gradient, depth)?;
         sweep(&mut self.parameter_gradient, depth)?;
+        sweep(&mut self.pass, depth)?;
         sweep(&mut self.update, depth)
     }
 
@@ -277,9 +351,32 @@ impl<'h, T: Real> Hooks<'h, T> {
         call(&mut self.pre_activation_gradient, event.layer, |hook| hook(event))
     }
 
+    /// Whether a hook has to be called between two layers on the way forward.
+    pub(super) fn interrupt_forward(&self) -> bool {
+        self.forward.iter().any(Registered::is_active)
+    }
+
+    /// Whether a hook has to be called between two layers on the way back.
+    pub(super) fn interrupt_backward(&self) -> bool {
+        let gradients = self.output_gradient.iter().chain(&self.pre_activation_gradient);
+        gradients
+            .map(Registered::is_active)
+            .chain(self.parameter_gradient.iter().map(Registered::is_active))
+            .any(|active| active)
+    }
+
+    /// Whether anybody wants to see the whole pass.
+    pub(super) fn observe_pass(&self) -> bool {
+        self.pass.iter().any(Registered::is_active)
+    }
+
     /// Whether anybody wants to see updates.
     pub(super) fn observe_updates(&self) -> bool {
-        !self.update.is_empty()
+        self.update.iter().any(Registered::is_active)
+    }
+
+    pub(super) fn call_pass(&mut self, event: &PassEvent<'_, T>) -> Result<(), Stop> {
+        self.pass.iter_mut().filter(|hook| hook.is_active()).try_for_each(|hook| (hook.call)(event))
     }
 
     pub(super) fn call_update(&mut self, event: &UpdateEvent<'_, T>) -> Result<(), Stop> {
@@ -321,12 +418,12 @@ mod tests {
         Network::new(vec![block("a", 0.2), block("b", -0.1), block("c", 0.3)]).expect("square blocks chain")
     }
 
-    fn run(hooks: &mut Hooks<'_, f64>, step: usize) -> Result<crate::network::Gradients<f64>, PassError> {
+    fn run(hooks: &mut Hooks<'_, f64>, step: usize) -> Result<Gradients<f64>, PassError> {
         let network = network();
         let input = DMatrix::from_fn(3, 2, |i, a| i as f64 - a as f64);
         let tape = network.forward(&input, step, hooks)?;
         let gradient = BoundLoss::Sum.evaluate(tape.output()).expect("any shape").gradient;
-        network.backward(&tape, gradient, step, hooks)
+        network.backward(&tape, &gradient, step, hooks)
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //! });
 //! let tape = network.forward(&draw_inputs(&spec, stream), 0, &mut hooks)?;
 //! let loss = BoundLoss::Sum.evaluate(tape.output())?;
-//! network.backward(&tape, loss.gradient, 0, &mut hooks)?;
+//! network.backward(&tape, &loss.gradient, 0, &mut hooks)?;
 //! drop(hooks);
 //! assert_eq!(norms.first().map(|(layer, _)| *layer), Some(10));
 //! assert!(norms[0].1 > norms[9].1, "the gradient has vanished on its way back");
@@ -38,8 +38,8 @@ use std::sync::Arc;
 use nalgebra::{DMatrix, DVector};
 
 pub use hooks::{
-    ActivationGradientEvent, ForwardEvent, HookHandle, Hooks, Layers, Parameter, ParameterGradientEvent, Stop,
-    UpdateEvent,
+    ActivationGradientEvent, ForwardEvent, HookHandle, Hooks, Layers, Parameter, ParameterGradientEvent, PassEvent,
+    Signal, Stop, UpdateEvent,
 };
 pub use loss::{BoundLoss, LossShapeError, LossValue};
 pub use pass::{Gradients, PassError, Tape, TapeLayer};
@@ -47,7 +47,7 @@ pub use sample::{bind_loss, draw_inputs};
 pub use state_dict::{StateDictError, load_state_dict};
 pub use training::{
     COSINE_ENTRIES, Clipped, Evaluation, LayerUpdate, OptimizerState, StepOutcome, TrainError, Trainer, UpdateNorms,
-    clip, ln_global_norm,
+    clip, ln_global_norm, training_memory,
 };
 
 use crate::activation::Activation;
@@ -161,6 +161,11 @@ impl<T: Real> Network<T> {
     /// Number of blocks.
     pub fn depth(&self) -> usize {
         self.blocks.len()
+    }
+
+    /// Entries of all weights.
+    fn entries(&self) -> usize {
+        self.blocks.iter().map(|block| block.weight.len()).sum()
     }
 
     /// Number of input features.

@@ -102,7 +102,7 @@ pub(super) fn from_statistics(
     precision: Precision,
     step: u64,
 ) -> Vec<PredictionRecord> {
-    let Boundary { inputs, output_gradient: Some(output_gradient) } = boundary else { return Vec::new() };
+    let Boundary { inputs, output_gradient } = boundary;
     let depth = layers.len();
     let statistics = NetworkStatistics { layers, inputs, output_gradient, precision };
     // Numbers that are not finite have their own alert. Shares of saturated units take a scan a sample: they are predicted at the start only.

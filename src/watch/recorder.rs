@@ -1,15 +1,15 @@
 //! Hooks that measure every layer.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nalgebra::DMatrix;
+use rayon::prelude::*;
 
 use super::LayerRecord;
 use crate::activation::saturation_threshold;
 use crate::linalg::{Real, ln_norm};
 use crate::mean_field::ScaledKernel;
-use crate::network::{Hooks, Layers, Network, Parameter};
+use crate::network::{HookHandle, Hooks, Layers, Network, Parameter, PassEvent};
 use crate::numeric::Lanes;
 
 /// Measures every layer of a network in training by hooks; it observes and changes nothing.
@@ -18,7 +18,7 @@ use crate::numeric::Lanes;
 /// the mini-batch, eight of them at least.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    wanted: Arc<AtomicBool>,
+    handles: [HookHandle; 2],
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -44,116 +44,73 @@ struct Shared {
 pub struct Boundary {
     /// `X^T X / n_0`.
     pub inputs: ScaledKernel,
-    /// `G^T G` of the gradient G of the loss with respect to the outputs; `None` before the way back has begun.
-    pub output_gradient: Option<ScaledKernel>,
+    /// `G^T G` of the gradient G of the loss with respect to the outputs.
+    pub output_gradient: ScaledKernel,
 }
 
 impl Recorder {
     /// Registers the hooks of a recorder for a network in training.
     pub fn attach<T: Real>(network: &Network<T>, hooks: &mut Hooks<'_, T>) -> Self {
-        let depth = network.depth();
-        let recorder = Self {
-            wanted: Arc::new(AtomicBool::new(false)),
-            shared: Arc::new(Mutex::new(Shared {
-                records: vec![LayerRecord::default(); depth],
-                boundary: None,
-                keep_boundary: false,
-            })),
-        };
+        let shared = Arc::new(Mutex::new(Shared {
+            records: vec![LayerRecord::default(); network.depth()],
+            boundary: None,
+            keep_boundary: false,
+        }));
         let bounds: Vec<f64> = network
             .blocks()
             .iter()
             .map(|block| saturation_threshold(block.activation.derivative_bounds().sup_abs))
             .collect();
-        let this = recorder.clone();
-        hooks.on_forward(Layers::All, move |event| {
-            if let Some(mut shared) = this.open() {
-                let moments = Moments::of(event.pre_activation, event.output, event.slope, bounds[event.layer - 1]);
-                moments.write(&mut shared.records[event.layer - 1]);
-                if event.layer == 1 && shared.keep_boundary {
-                    let inputs = ScaledKernel::mean_products(&event.input.map(|x| x.to_f64()));
-                    shared.boundary = Some(Boundary { inputs, output_gradient: None });
-                }
-            }
-            Ok(())
-        });
-        let this = recorder.clone();
-        hooks.on_output_gradient(Layers::All, move |event| {
-            if let Some(mut shared) = this.open() {
-                let (norm, bad) = norm(event.gradient.as_slice());
-                let record = &mut shared.records[event.layer - 1];
-                record.activation_grad_norm = norm;
-                add(&mut record.non_finite, bad);
-                if event.layer == depth
-                    && let Some(boundary) = &mut shared.boundary
-                {
-                    let gradient = event.gradient.map(|entry| entry.to_f64());
-                    boundary.output_gradient = Some(ScaledKernel::products(&gradient));
-                }
-            }
-            Ok(())
-        });
-        let this = recorder.clone();
-        hooks.on_pre_activation_gradient(Layers::All, move |event| {
-            if let Some(mut shared) = this.open() {
-                shared.records[event.layer - 1].pre_activation_grad_norm = norm(event.gradient.as_slice()).0;
-            }
-            Ok(())
-        });
-        // Narrow formats: the optimiser sums the squares on its way, in f64, where none of them under- or overflows.
-        let on_the_way = size_of::<T>() < size_of::<f64>();
-        if !on_the_way {
-            let this = recorder.clone();
-            hooks.on_parameter_gradient(Layers::All, move |event| {
-                if let Some(mut shared) = this.open() {
-                    let (norm, bad) = norm(event.gradient);
-                    let record = &mut shared.records[event.layer - 1];
-                    match event.parameter {
-                        Parameter::Weight => record.weight_grad_norm = norm,
-                        Parameter::Bias => record.bias_grad_norm = norm,
-                    }
-                    add(&mut record.non_finite, bad);
-                }
-                Ok(())
+        let own = Arc::clone(&shared);
+        let of_the_pass = hooks.on_pass(move |event| {
+            let mut shared = lock(&own);
+            let records = &mut shared.records;
+            records.par_iter_mut().zip(&bounds).enumerate().for_each(|(index, (record, bound))| {
+                look(event, index, *bound, record);
             });
-        }
-        let this = recorder.clone();
-        hooks.on_update(Layers::All, move |event| {
-            if let Some(mut shared) = this.open() {
-                let record = &mut shared.records[event.layer - 1];
-                let [gradient, update, value] =
-                    [event.norms.gradient, event.norms.update, event.norms.value].map(f64::sqrt);
-                let of_the_gradient = match event.parameter {
-                    Parameter::Weight => {
-                        record.weight_norm = finite(value);
-                        record.update_norm = finite(update);
-                        record.update_ratio = finite(update / value);
-                        record.update_cosine = finite(event.norms.cosine);
-                        &mut record.weight_grad_norm
-                    }
-                    Parameter::Bias => {
-                        record.bias_norm = finite(value);
-                        &mut record.bias_grad_norm
-                    }
-                };
-                if on_the_way {
-                    *of_the_gradient = finite(gradient);
-                }
-                if !update.is_finite() {
-                    let bad = event.update.iter().filter(|u| !u.to_f64().is_finite()).count();
-                    add(&mut record.non_finite, bad as u64);
-                }
+            if shared.keep_boundary {
+                let wide = |matrix: &DMatrix<T>| matrix.map(|entry| entry.to_f64());
+                shared.boundary = Some(Boundary {
+                    inputs: ScaledKernel::mean_products(&wide(event.tape.input())),
+                    output_gradient: ScaledKernel::products(&wide(event.output_gradient)),
+                });
             }
             Ok(())
         });
-        recorder
+        let own = Arc::clone(&shared);
+        let of_updates = hooks.on_update(Layers::All, move |event| {
+            let record = &mut lock(&own).records[event.layer - 1];
+            let [gradient, update, value] =
+                [event.norms.gradient, event.norms.update, event.norms.value].map(f64::sqrt);
+            let of_the_gradient = match event.parameter {
+                Parameter::Weight => {
+                    record.weight_norm = finite(value);
+                    record.update_norm = finite(update);
+                    record.update_ratio = finite(update / value);
+                    record.update_cosine = finite(event.norms.cosine);
+                    &mut record.weight_grad_norm
+                }
+                Parameter::Bias => {
+                    record.bias_norm = finite(value);
+                    &mut record.bias_grad_norm
+                }
+            };
+            if summed_by_the_optimizer::<T>() {
+                *of_the_gradient = finite(gradient);
+            }
+            if !update.is_finite() {
+                add(&mut record.non_finite, count_non_finite(event.update));
+            }
+            Ok(())
+        });
+        Self { handles: [of_the_pass, of_updates], shared }
     }
 
     /// Tells whether the coming step is recorded, and whether with its boundary.
     pub fn begin(&self, wanted: bool, boundary: bool) {
-        self.wanted.store(wanted, Ordering::Relaxed);
+        self.handles.iter().for_each(|handle| handle.set_active(wanted));
         if wanted {
-            let mut shared = self.lock();
+            let mut shared = lock(&self.shared);
             shared.records.fill(LayerRecord::default());
             shared.keep_boundary = boundary;
             shared.boundary = None;
@@ -162,7 +119,7 @@ impl Recorder {
 
     /// The layers of the step that was recorded last, first layer first.
     pub fn take(&self, step: u64) -> (Vec<LayerRecord>, Option<Boundary>) {
-        let mut shared = self.lock();
+        let mut shared = lock(&self.shared);
         let mut records = shared.records.clone();
         for (index, record) in records.iter_mut().enumerate() {
             (record.step, record.layer) = (step, index + 1);
@@ -170,13 +127,37 @@ impl Recorder {
         }
         (records, shared.boundary.take())
     }
+}
 
-    fn open(&self) -> Option<MutexGuard<'_, Shared>> {
-        self.wanted.load(Ordering::Relaxed).then(|| self.lock())
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the optimiser sums the squares of the gradients on its way, in f64, where those of narrow formats neither under- nor overflow.
+fn summed_by_the_optimizer<T: Real>() -> bool {
+    size_of::<T>() < size_of::<f64>()
+}
+
+/// What a pass tells of one layer.
+fn look<T: Real>(event: &PassEvent<'_, T>, index: usize, bound: f64, record: &mut LayerRecord) {
+    let layer = &event.tape.layers()[index];
+    Moments::of(&layer.pre_activation, &layer.output, &layer.slope, bound).write(record);
+    let signal = event.signals[index];
+    record.activation_grad_norm = finite(signal.ln_output.exp());
+    record.pre_activation_grad_norm = finite(signal.ln_pre_activation.exp());
+    if record.activation_grad_norm.is_none() || record.pre_activation_grad_norm.is_none() {
+        add(&mut record.non_finite, count_non_finite(event.gradients.pre_activations[index].as_slice()));
     }
-
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    let weights = event.gradients.weights[index].as_slice();
+    let biases = event.gradients.biases[index].as_ref().map(|bias| bias.as_slice());
+    if !summed_by_the_optimizer::<T>() {
+        record.weight_grad_norm = finite(ln_norm(weights).exp());
+        record.bias_grad_norm = biases.and_then(|biases| finite(ln_norm(biases).exp()));
+        for (norm, entries) in [(record.weight_grad_norm, Some(weights)), (record.bias_grad_norm, biases)] {
+            if let Some(entries) = entries.filter(|_| norm.is_none()) {
+                add(&mut record.non_finite, count_non_finite(entries));
+            }
+        }
     }
 }
 
@@ -188,11 +169,8 @@ fn finite(value: f64) -> Option<f64> {
     Some(value).filter(|value| value.is_finite())
 }
 
-/// The Euclidean norm, if it is finite, and how many entries are not.
-fn norm<T: Real>(entries: &[T]) -> (Option<f64>, u64) {
-    let norm = finite(ln_norm(entries).exp());
-    let bad = if norm.is_some() { 0 } else { entries.iter().filter(|entry| !entry.to_f64().is_finite()).count() };
-    (norm, bad as u64)
+fn count_non_finite<T: Real>(entries: &[T]) -> u64 {
+    entries.iter().filter(|entry| !entry.to_f64().is_finite()).count() as u64
 }
 
 /// Sums over the samples that are looked at.
@@ -225,8 +203,7 @@ impl Moments {
         }
         let sound = sums.pre_activation.iter().chain(&sums.output).all(|sum| sum.total().is_finite());
         if !sound {
-            let bad = |entries: &[T]| entries.iter().filter(|entry| !entry.to_f64().is_finite()).count() as u64;
-            sums.non_finite = bad(h) + bad(x);
+            sums.non_finite = count_non_finite(h) + count_non_finite(x);
         }
         if sums.inactive > 0 && units > 0 {
             let mut dead = vec![true; units];

@@ -184,7 +184,6 @@ impl<T: Real> Session<T> {
             let recorded = train.watch.record.contains(step);
             let forecast_due = recorded && forecast::is_due(step);
             self.recorder.begin(recorded, forecast_due);
-            self.trainer.observe_updates(recorded);
             // Before the update: the gradients are those of these weights.
             let statistics = forecast_due.then(|| forecast::statistics(self.trainer.network()));
             let outcome = self.trainer.step(&mut self.hooks)?;
@@ -311,5 +310,6 @@ fn reference(spec: &Spec, predicted: Vec<PredictionRecord>) -> Reference {
         sigma_w: blocks.iter().map(|block| (block.sigma_w(), forecast::critical_sigma_w(block))).collect(),
         activations: blocks.iter().map(|block| block.activation.name().to_owned()).collect(),
         entries: blocks.iter().map(|block| block.fan_in * block.fan_out).collect(),
+        units: blocks.iter().map(|block| block.fan_out).collect(),
     }
 }

@@ -10,7 +10,7 @@ use crate::activation::Linear;
 use crate::claims::number::Heading;
 use crate::claims::{Claim, ClaimError, ClaimResult};
 use crate::measure::Progress;
-use crate::network::{Block, Gradients, Hooks, LayerUpdate, Network, OptimizerState, Trainer, clip};
+use crate::network::{Block, Gradients, Hooks, LayerUpdate, Layers, Network, OptimizerState, Trainer, clip};
 use crate::spec::{Clip, Optimizer, Spec};
 
 /// A bound on the gradient is a bound on the update of gradient descent.
@@ -70,14 +70,14 @@ pub(super) fn digits_trainer(train: &str) -> Result<Trainer<f64>, ClaimError> {
          [train]\nsteps = {STEPS}\n{train}\n"
     );
     let spec = Spec::parse(&text, Path::new("clipping")).expect("the text above is a valid specification");
-    let mut trainer = Trainer::new(&spec)?;
-    trainer.observe_updates(true);
-    Ok(trainer)
+    Ok(Trainer::new(&spec)?)
 }
 
 fn train(optimizer: &str, clipping: &str) -> Result<Vec<Step>, ClaimError> {
     let mut trainer = digits_trainer(&format!("optimizer = {optimizer}\nlearning_rate = {RATE:?}\n{clipping}"))?;
     let mut hooks = Hooks::new();
+    // Sizes of updates are summed where somebody wants to see them.
+    hooks.on_update(Layers::All, |_| Ok(()));
     let step = |_| {
         let outcome = trainer.step(&mut hooks)?;
         let (layers, weights) = squares(&outcome.updates);
@@ -106,7 +106,7 @@ pub(super) fn steep(factor: f64) -> Gradients<f64> {
     Gradients {
         weights: vec![DMatrix::from_row_slice(2, 2, &[3.0, -1.0, 2.0, 5.0]) * factor],
         biases: vec![Some(DVector::from_column_slice(&[-4.0, 7.0]) * factor)],
-        input: DMatrix::zeros(2, 1),
+        ..Gradients::new()
     }
 }
 

@@ -106,7 +106,7 @@ mod tests {
         Gradients {
             weights: vec![DMatrix::from_row_slice(1, 2, &[3.0, 0.0]), DMatrix::from_element(1, 1, 4.0)],
             biases: vec![Some(DVector::from_element(1, -12.0)), None],
-            input: DMatrix::zeros(1, 1),
+            ..Gradients::new()
         }
     }
 

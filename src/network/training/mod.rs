@@ -6,4 +6,4 @@ mod trainer;
 
 pub use clip::{Clipped, clip, ln_global_norm};
 pub use optimizer::{COSINE_ENTRIES, LayerUpdate, OptimizerState, UpdateNorms};
-pub use trainer::{Evaluation, StepOutcome, TrainError, Trainer};
+pub use trainer::{Evaluation, StepOutcome, TrainError, Trainer, training_memory};

@@ -3,7 +3,8 @@
 use nalgebra::DMatrix;
 
 use super::super::hooks::{Hooks, UpdateEvent};
-use super::super::{BoundLoss, Gradients, LossShapeError, Network, Parameter, PassError, Tape, share};
+use super::super::share::{self, Blocking};
+use super::super::{BoundLoss, Gradients, LossShapeError, Network, Parameter, PassError, Tape};
 use super::clip::{clip_known, ln_norms};
 use super::{Clipped, LayerUpdate, OptimizerState};
 use crate::data::{Split, Targets, TrainingSet, shuffled};
@@ -67,7 +68,6 @@ pub struct Trainer<T: Real> {
     bound: BoundLoss<T>,
     /// Room for its gradient.
     loss_gradient: DMatrix<T>,
-    observed: Option<bool>,
     /// Whether the cores share its products.
     shares: bool,
     /// Held while the cores share the products without BLAS's own threads.
@@ -105,7 +105,7 @@ pub struct StepOutcome {
     pub learning_rate: f64,
     /// What clipping saw and did, where there is any.
     pub clipped: Option<Clipped>,
-    /// Sizes of the updates, first layer first; NaN where updates are not observed.
+    /// Sizes of the updates, first layer first; NaN where no hook on updates is there to see them.
     pub updates: Vec<LayerUpdate>,
 }
 
@@ -166,7 +166,7 @@ impl<T: Real> Trainer<T> {
         split.train.sort_unstable();
         split.test.sort_unstable();
         let blas = share::owner(&network, spec.data.batch);
-        let shares = share::shares(&network, spec.data.batch);
+        let shares = Blocking::of(&network, spec.data.batch).parallel;
         let batches = Batches {
             size: spec.data.batch,
             stream: Stream::new(spec.seed, "mini-batches"),
@@ -189,7 +189,6 @@ impl<T: Real> Trainer<T> {
             batch_input: DMatrix::from_element(0, 0, T::default()),
             bound: BoundLoss::Sum,
             loss_gradient: DMatrix::from_element(0, 0, T::default()),
-            observed: None,
             shares,
             _blas: blas,
             spec: train,
@@ -259,12 +258,6 @@ impl<T: Real> Trainer<T> {
         self.spec.learning_rate * self.spec.schedule.factor(self.step, self.spec.steps)
     }
 
-    /// Whether the coming updates are measured and shown to hooks. Left alone, they are where a hook on updates is registered; it costs
-    /// a few percent of a step.
-    pub fn observe_updates(&mut self, observed: bool) {
-        self.observed = Some(observed);
-    }
-
     /// The samples (features x B) of the coming step with their loss.
     pub fn next_batch(&mut self) -> (&DMatrix<T>, BoundLoss<T>) {
         let chosen = self.batches.at(self.step, &self.split.train, &self.inputs, &mut self.batch_input);
@@ -296,6 +289,8 @@ impl<T: Real> Trainer<T> {
         self.loss.bind(chosen, &mut self.bound);
         let number = usize::try_from(step).unwrap_or(usize::MAX);
         std::mem::swap(&mut self.gradients, &mut self.previous);
+        // One room for both.
+        std::mem::swap(&mut self.gradients.pre_activations, &mut self.previous.pre_activations);
         let result = self.pass(number, hooks);
         let value = match result {
             Ok(value) => value,
@@ -308,7 +303,7 @@ impl<T: Real> Trainer<T> {
         let norms = self.clip.map(|_| ln_norms(&self.gradients));
         let clipped = self.clip.zip(norms.as_ref()).map(|(bound, norms)| clip_known(&mut self.gradients, bound, norms));
         let previous = Some(&self.previous).filter(|previous| !previous.weights.is_empty());
-        let observed = self.observed.unwrap_or_else(|| hooks.observe_updates());
+        let observed = hooks.observe_updates();
         let mut updates =
             self.optimizer.update(&mut self.network, &mut self.gradients, previous, learning_rate, observed);
         for (update, (weight, bias)) in updates.iter_mut().zip(norms.iter().flatten()).filter(|_| observed) {
@@ -337,10 +332,9 @@ impl<T: Real> Trainer<T> {
 
     fn pass(&mut self, number: usize, hooks: &mut Hooks<'_, T>) -> Result<f64, TrainError> {
         self.network.forward_into(&self.batch_input, number, hooks, &mut self.tape)?;
-        let mut gradient = std::mem::replace(&mut self.loss_gradient, DMatrix::from_element(0, 0, T::default()));
-        let value = self.bound.evaluate_into(self.tape.output(), &mut gradient)?;
-        self.loss_gradient =
-            self.network.backward_parameters_into(&self.tape, gradient, number, hooks, &mut self.gradients)?;
+        let gradient = &mut self.loss_gradient;
+        let value = self.bound.evaluate_into(self.tape.output(), gradient)?;
+        self.network.backward_parameters_into(&self.tape, gradient, number, hooks, &mut self.gradients)?;
         Ok(value)
     }
 
@@ -405,19 +399,33 @@ impl<T: Real> Trainer<T> {
 /// Bytes of a training at most.
 const MEMORY_LIMIT: usize = 16 << 30;
 
-/// Weights, two gradients, the optimiser's memory; pre-activation, slope and output of every layer; two gradients of activations; all samples.
 fn check_memory<T: Real>(spec: &Spec) -> Result<(), TrainError> {
-    let train = spec.train.as_ref().ok_or(TrainError::NotTrained)?;
-    let units = spec.network.blocks.iter().map(|block| block.fan_out).fold(0, usize::saturating_add);
-    let widest = spec.network.blocks.iter().map(|block| block.fan_in.max(block.fan_out)).max().unwrap_or(0);
-    let parameters = spec.parameters().saturating_mul(3 + train.optimizer.slots());
-    let activations = units.saturating_mul(3).saturating_add(widest.saturating_mul(2)).saturating_mul(spec.data.batch);
-    let bytes =
-        parameters.saturating_add(activations).saturating_add(train.data.inputs.len()).saturating_mul(size_of::<T>());
+    if spec.train.is_none() {
+        return Err(TrainError::NotTrained);
+    }
+    let bytes = memory_in(spec, size_of::<T>());
     if bytes > MEMORY_LIMIT {
         return Err(TrainError::TooLarge { gibibytes: bytes as f64 / f64::from(1 << 30) });
     }
     Ok(())
+}
+
+/// Bytes that a training takes; 0 without a `[train]` table.
+pub fn training_memory(spec: &Spec) -> usize {
+    memory_in(spec, spec.network.precision.bytes())
+}
+
+/// Weights, two gradients, the optimiser's memory; pre-activation, slope, output and gradient of every layer; all samples; an evaluation.
+fn memory_in(spec: &Spec, entry: usize) -> usize {
+    let Some(train) = spec.train.as_ref() else { return 0 };
+    let units = spec.network.blocks.iter().map(|block| block.fan_out).fold(0, usize::saturating_add);
+    let parameters = spec.parameters().saturating_mul(3 + train.optimizer.slots());
+    let activations = units.saturating_mul(4).saturating_mul(spec.data.batch);
+    let samples = train.data.inputs.ncols();
+    let evaluation = units.saturating_mul(3).saturating_mul(EVALUATED_AT_ONCE.min(samples));
+    let own = parameters.saturating_add(activations).saturating_add(evaluation).saturating_add(train.data.inputs.len());
+    // The specification holds the samples too, in f64.
+    own.saturating_mul(entry).saturating_add(train.data.inputs.len().saturating_mul(size_of::<f64>()))
 }
 
 impl<T: Real> LossKind<T> {

@@ -23,6 +23,8 @@ pub struct Reference {
     pub activations: Vec<String>,
     /// Entries of the weights of every layer.
     pub entries: Vec<usize>,
+    /// Units of every layer.
+    pub units: Vec<usize>,
 }
 
 /// One score: how far from healthy, with what it was made of.

@@ -14,4 +14,4 @@ pub use csv_file::{CsvError, CsvTable, read_csv};
 pub use factors::{Factor, FactorError, FactorFile};
 pub use npy_file::{NpyError, read_npy};
 pub use safetensors_file::{Tensor, TensorFileError, read_safetensors};
-pub use write::{Storage, read_metadata, write_safetensors};
+pub use write::{Storage, TEMPORARY, read_metadata, write_safetensors};

@@ -7,7 +7,6 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use tempfile::NamedTempFile;
 
 use super::{Tensor, TensorFileError};
 
@@ -44,6 +43,9 @@ impl Storage {
     }
 }
 
+/// What the name of a file begins with that is being written and has not got its own name yet. One that is left over was cut short by a kill.
+pub const TEMPORARY: &str = ".gradspectra-";
+
 /// Writes tensors with a map of texts about them, durably and all at once: to a temporary file beside the target, which is flushed to the disk and
 /// then renamed. Whoever kills the process finds the old file or the new one, whole.
 ///
@@ -67,7 +69,7 @@ pub fn write_safetensors(
         .map_err(other)?;
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(other)?;
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = NamedTempFile::new_in(directory).map_err(io)?;
+    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(directory).map_err(io)?;
     temporary.write_all(&bytes).map_err(io)?;
     #[cfg(unix)]
     {

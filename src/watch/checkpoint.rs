@@ -13,7 +13,18 @@ use crate::spec::{Clip, Precision, Spec};
 use crate::tensor_file::{Storage, Tensor, TensorFileError, read_metadata, read_safetensors, write_safetensors};
 
 /// What a checkpoint says it is.
-const FORMAT: &str = "gradspectra checkpoint 1";
+const FORMAT: &str = "gradspectra checkpoint 2";
+
+/// The one key of the header's texts: several would stand in another order in every file.
+const KEY: &str = "gradspectra";
+
+/// What stands there, as JSON.
+#[derive(Serialize, Deserialize)]
+struct Head<S> {
+    format: String,
+    training: String,
+    state: S,
+}
 
 /// The state of a training besides its tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,11 +102,8 @@ pub fn save<T: Real>(
     };
     let problem =
         |error: serde_json::Error| CheckpointError::Format { file: file.to_owned(), problem: error.to_string() };
-    let metadata = HashMap::from([
-        ("format".to_owned(), FORMAT.to_owned()),
-        ("training".to_owned(), spec.canonical_training()),
-        ("state".to_owned(), serde_json::to_string(&state).map_err(problem)?),
-    ]);
+    let head = Head { format: FORMAT.to_owned(), training: spec.canonical_training(), state };
+    let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&head).map_err(problem)?)]);
     let mut tensors = parameters(trainer.network());
     let blocks = trainer.network().blocks();
     for (layer, parameter, slot, values) in trainer.optimizer().slots() {
@@ -134,14 +142,19 @@ pub fn save_weights<T: Real>(file: &Path, spec: &Spec, network: &Network<T>) -> 
 pub fn load<T: Real>(file: &Path, spec: &Spec, trainer: &mut Trainer<T>) -> Result<CheckpointState, CheckpointError> {
     let metadata = read_metadata(file)?;
     let problem = |problem: String| CheckpointError::Format { file: file.to_owned(), problem };
-    let text = |key: &str| metadata.get(key).ok_or_else(|| problem(format!("it has no `{key}` in its header")));
-    if text("format")? != FORMAT {
-        return Err(problem(format!("it is `{}`, and `{FORMAT}` is read", text("format")?)));
+    if let Some(earlier) = metadata.get("format").filter(|_| !metadata.contains_key(KEY)) {
+        return Err(problem(format!("it is `{earlier}`, and `{FORMAT}` is read")));
     }
-    if let Some(difference) = difference(text("training")?, &spec.canonical_training()) {
+    let text = metadata.get(KEY).ok_or_else(|| problem(format!("it has no `{KEY}` in its header")))?;
+    // The state is read last: that of another version may have other fields.
+    let head: Head<serde_json::Value> = serde_json::from_str(text).map_err(|error| problem(error.to_string()))?;
+    if head.format != FORMAT {
+        return Err(problem(format!("it is `{}`, and `{FORMAT}` is read", head.format)));
+    }
+    if let Some(difference) = difference(&head.training, &spec.canonical_training()) {
         return Err(CheckpointError::Other { file: file.to_owned(), difference });
     }
-    let state: CheckpointState = serde_json::from_str(text("state")?).map_err(|error| problem(error.to_string()))?;
+    let state: CheckpointState = serde_json::from_value(head.state).map_err(|error| problem(error.to_string()))?;
     let tensors: BTreeMap<String, Tensor> =
         read_safetensors(file)?.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
     let fetch = |name: String, length: usize| match tensors.get(&name) {

@@ -124,8 +124,26 @@ fn train_in<T: Real>(
                 linear_algebra()
             ));
         }
-        let evaluate_every = session.trainer().spec().evaluate_every;
-        Store::reopen(directory, every, &opening, state.step, evaluate_every)
+        let train = session.trainer().spec();
+        if state.step >= train.steps {
+            console::line(&format!(
+                "note: the checkpoint has {} steps already, and {} are asked for: nothing is left to do (--steps sets another number)",
+                state.step, train.steps
+            ));
+        }
+        let reopened = Store::reopen(directory, every, &opening, state.step, train.evaluate_every);
+        reopened.map(|(store, logged)| {
+            let expected = (0..state.step).rev().find(|step| train.watch.record.contains(*step));
+            if logged < expected {
+                let known = logged.map_or_else(|| "no step".to_owned(), |step| format!("steps up to {step}"));
+                console::line(&format!(
+                    "note: {} holds {known}, the checkpoint is of step {}: what lies between is not in the log",
+                    store.log_file().display(),
+                    state.step
+                ));
+            }
+            store
+        })
     } else {
         Store::create(directory, every, &opening)
     }

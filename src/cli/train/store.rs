@@ -1,17 +1,16 @@
 //! The files of a run: its log and its checkpoint.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tempfile::NamedTempFile;
 
 use crate::linalg::Real;
 use crate::network::Trainer;
 use crate::spec::Spec;
-use crate::tensor_file::TensorFileError;
+use crate::tensor_file::{TEMPORARY, TensorFileError};
 use crate::watch::alarm::Alarm;
 use crate::watch::checkpoint::{CheckpointError, save, save_weights};
 use crate::watch::{Record, line};
@@ -29,8 +28,37 @@ pub(super) struct Store {
     directory: PathBuf,
     log: BufWriter<File>,
     flushed: Instant,
-    saved: Instant,
+    /// When a checkpoint was written; none yet: the first step writes one.
+    saved: Option<Instant>,
     every: Duration,
+    /// Held as long as the process lives, however it ends.
+    _lock: File,
+}
+
+/// Locked by the process that trains in the directory.
+const LOCK: &str = ".lock";
+
+/// Takes the directory for this process alone, and clears away what a killed one has left half-written.
+fn take(directory: &Path) -> anyhow::Result<File> {
+    std::fs::create_dir_all(directory).with_context(|| format!("{}: cannot be created", directory.display()))?;
+    let file = directory.join(LOCK);
+    let problem = || format!("{}: cannot be written; choose another directory with --out", file.display());
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&file).with_context(problem)?;
+    match lock.try_lock() {
+        // File systems without locks: two processes are then the user's care.
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "{}: another process is training there; wait for it, or choose another directory with --out",
+            directory.display()
+        ),
+    }
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            // Left over is no harm.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(lock)
 }
 
 /// The log reaches the system at least as often: whoever watches it sees it grow.
@@ -48,7 +76,7 @@ pub(super) fn checkpoint_file(directory: &Path) -> PathBuf {
 impl Store {
     /// A new run: its log begins with the given records. The files of an earlier run are replaced.
     pub fn create(directory: &Path, every: Duration, opening: &[Record]) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(directory).with_context(|| format!("{}: cannot be created", directory.display()))?;
+        let lock = take(directory)?;
         // Never a new log beside an old checkpoint or old weights.
         for name in [CHECKPOINT, WEIGHTS] {
             match std::fs::remove_file(directory.join(name)) {
@@ -60,19 +88,21 @@ impl Store {
             }
         }
         let text: String = opening.iter().map(line).collect();
-        Self::begin(directory, every, &text)
+        Self::begin(directory, every, &text, lock)
     }
 
-    /// Goes on after a checkpoint at `step`: what the log says of later steps is cut off, they are made again.
+    /// Goes on after a checkpoint at `step`: what the log says of later steps is cut off, they are made again. Tells the last step before
+    /// that the log knows of.
     pub fn reopen(
         directory: &Path,
         every: Duration,
         opening: &[Record],
         step: u64,
         evaluate_every: u64,
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<(Self, Option<u64>)> {
+        let lock = take(directory)?;
         let file = directory.join(LOG);
-        let mut kept = String::new();
+        let (mut kept, mut logged) = (String::new(), None);
         match std::fs::read(&file) {
             Ok(bytes) => {
                 // A torn line may end inside a character.
@@ -83,6 +113,9 @@ impl Store {
                         format!("{}: a line is none of a log; move the file away to go on without it", file.display())
                     })?;
                     if is_before(&record, step, evaluate_every) {
+                        if let Record::Step(record) = &record {
+                            logged = Some(record.step);
+                        }
                         kept.push_str(text);
                     }
                 }
@@ -94,13 +127,13 @@ impl Store {
             kept = opening.iter().map(line).collect();
         }
         kept.push_str(&line(&Record::Resume { step }));
-        Self::begin(directory, every, &kept)
+        Ok((Self::begin(directory, every, &kept, lock)?, logged))
     }
 
-    fn begin(directory: &Path, every: Duration, text: &str) -> anyhow::Result<Self> {
+    fn begin(directory: &Path, every: Duration, text: &str, lock: File) -> anyhow::Result<Self> {
         let file = directory.join(LOG);
         let problem = || format!("{}: cannot be written; choose another directory with --out", file.display());
-        let mut temporary = NamedTempFile::new_in(directory).with_context(problem)?;
+        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(directory).with_context(problem)?;
         temporary.write_all(text.as_bytes()).with_context(problem)?;
         #[cfg(unix)]
         {
@@ -116,8 +149,9 @@ impl Store {
             directory: directory.to_owned(),
             log: BufWriter::with_capacity(1 << 16, log),
             flushed: now,
-            saved: now,
+            saved: None,
             every,
+            _lock: lock,
         })
     }
 
@@ -138,7 +172,11 @@ impl Store {
         trainer: &Trainer<T>,
         alarm: &Alarm,
     ) -> Result<(), CheckpointError> {
-        if self.saved.elapsed() < self.every { Ok(()) } else { self.save(spec, trainer, alarm) }
+        if self.saved.is_some_and(|saved| saved.elapsed() < self.every) {
+            Ok(())
+        } else {
+            self.save(spec, trainer, alarm)
+        }
     }
 
     /// Saves the training: first the log to the disk, then the checkpoint, so that a checkpoint never knows more than its log.
@@ -150,7 +188,7 @@ impl Store {
         let log = self.log.flush().and_then(|()| self.log.get_ref().sync_data());
         log.map_err(|source| CheckpointError::File(TensorFileError::Io { file: self.log_file(), source }))?;
         let result = save(&checkpoint_file(&self.directory), spec, trainer, alarm.state());
-        self.saved = Instant::now();
+        self.saved = Some(Instant::now());
         result
     }
 

@@ -49,12 +49,16 @@ pub(super) fn title(training: &Training<'_>) -> String {
 pub(super) fn caption(training: &Training<'_>) -> String {
     let steps = steps(training);
     let predicted = steps.iter().any(|step| is_predicted(training, *step));
+    let banded = training.log.predictions.iter().any(|p| p.log10_standard_deviation.is_some());
+    let band = if banded { ", with its standard deviation over networks as a band" } else { "" };
     let theory = if predicted {
-        " Lines are predictions of mean-field theory, root mean squares over networks: solid from the specification alone, with its standard \
-         deviation over networks as a band; dashed from the scales that weights and biases have at the step, as if they were drawn anew with them. \
-         Where training has made weights that depend on each other, points leave the dashed line: that difference is what was learnt."
+        format!(
+            " Lines are predictions of mean-field theory, root mean squares over networks: solid from the specification alone{band}; \
+             dashed from the scales that weights and biases have at the step, as if they were drawn anew with them. \
+             Where training has made weights that depend on each other, points leave the dashed line: that difference is what was learnt."
+        )
     } else {
-        " The log holds no predictions for these steps; lines join the points."
+        " The log holds no predictions for these steps; lines join the points.".to_owned()
     };
     let values = steps.iter().flat_map(|s| training.numbers.iter().map(|l| training.weight_gradient(*s, *l)));
     format!(

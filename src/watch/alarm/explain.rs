@@ -99,6 +99,19 @@ fn share(ratio: f64) -> String {
     if ratio < 2.0 { format!("{:.0} %", 100.0 * ratio) } else { format!("{ratio:.1e} times their size") }
 }
 
+/// sigma_w of a layer.
+struct Scale {
+    now: f64,
+    at_the_start: f64,
+    critical: f64,
+}
+
+impl Scale {
+    fn started_critical(&self) -> bool {
+        (self.at_the_start / self.critical - 1.0).abs() < 0.03
+    }
+}
+
 struct View<'a> {
     step: &'a StepRecord,
     layers: &'a [LayerRecord],
@@ -120,11 +133,26 @@ impl View<'_> {
         }
     }
 
-    /// How sigma_w of the layer stands to the critical one.
-    fn scale(&self) -> Option<(f64, f64)> {
-        let hidden = self.layer.filter(|layer| *layer <= self.reference.sigma_w.len())?;
-        let (sigma_w, critical) = self.reference.sigma_w[hidden - 1];
-        Some((sigma_w, critical?))
+    /// How sigma_w of the layer stands to the critical one: `|W|_F / sqrt(fan_out)` at the step where the log knows it, else that of the start.
+    fn scale(&self) -> Option<Scale> {
+        let index = self.layer?.checked_sub(1)?;
+        let &(at_the_start, critical) = self.reference.sigma_w.get(index)?;
+        let norm = self.layers.iter().find(|layer| Some(layer.layer) == self.layer).and_then(|layer| layer.weight_norm);
+        let units = self.reference.units.get(index).copied().unwrap_or(0) as f64;
+        let now = norm.map(|norm| norm / units.sqrt()).filter(|sigma_w| sigma_w.is_finite());
+        Some(Scale { now: now.unwrap_or(at_the_start), at_the_start, critical: critical? })
+    }
+
+    /// What to try where every layer multiplies the gradient by the wrong factor.
+    fn better_scale(&self, more: &str) -> String {
+        match self.scale() {
+            // The advice would be what is there already.
+            Some(scale) if scale.started_critical() => format!(
+                "{more}, a smaller learning rate, inputs of another size, or fewer layers (sigma_w = {:.3} was critical at the start)",
+                scale.at_the_start
+            ),
+            _ => format!("weights = {{ preset = \"critical\" }}, {more}"),
+        }
     }
 
     fn activation(&self) -> &str {
@@ -173,8 +201,8 @@ impl View<'_> {
                 "{:.0} % of the units above are saturated: their slopes multiply the gradient by nearly nothing",
                 100.0 * saturated
             ),
-            Some((sigma_w, critical)) if sigma_w < 0.97 * critical => format!(
-                "sigma_w = {sigma_w:.3} is below the critical {critical:.3} of {}: every layer shrinks the gradient ({decades:.1} decades in all)",
+            Some(Scale { now, critical, .. }) if now < 0.97 * critical => format!(
+                "sigma_w = {now:.3} is below the critical {critical:.3} of {}: every layer shrinks the gradient ({decades:.1} decades in all)",
                 self.activation()
             ),
             _ => format!(
@@ -182,7 +210,7 @@ impl View<'_> {
                 self.activation()
             ),
         };
-        (cause, "weights = { preset = \"critical\" } (or orthogonal weights of that scale), fewer layers, or another activation".to_owned())
+        (cause, self.better_scale("orthogonal weights, or another activation"))
     }
 
     fn exploding(&self, score: &Score) -> (String, String) {
@@ -193,13 +221,13 @@ impl View<'_> {
             String::new()
         };
         let cause = match self.scale() {
-            Some((sigma_w, critical)) if sigma_w > 1.03 * critical => format!(
-                "sigma_w = {sigma_w:.3} is above the critical {critical:.3} of {}: every layer enlarges what passes through it{grown}",
+            Some(Scale { now, critical, .. }) if now > 1.03 * critical => format!(
+                "sigma_w = {now:.3} is above the critical {critical:.3} of {}: every layer enlarges what passes through it{grown}",
                 self.activation()
             ),
             _ => format!("the weights enlarge what passes through every layer{grown}"),
         };
-        (cause, "weights = { preset = \"critical\" }, and clip_norm until the scale is right".to_owned())
+        (cause, self.better_scale("clip_norm"))
     }
 
     fn saturating(&self) -> (String, String) {

@@ -45,12 +45,14 @@
 //! | 8 | [`claims`] | prediction against measurement: verdicts, negative controls |
 //! | 8 | [`watch`] | a training under observation: recording hooks, prediction beside measurement, alerts, logs |
 //! | 9 | [`study`] | predict, measure and compare for one specification; what to change; the lesson's variants |
+//! | 10 | [`sweep`] | grids of specifications: points, runner, store, tables |
 //! | 11 | [`report`] | figures, one file each; the page around them |
 //! | 12 | [`cli`] | one file per command |
 //!
 //! One obvious place for each change: an activation, law, ensemble, preset, claim or figure is one new file and one line in its
 //! registry ([`activation::ACTIVATIONS`], [`ensemble::ENSEMBLES`], [`law::LAWS`], [`spec::PRESETS`], [`spec::TORCH_SCHEMES`],
-//! [`claims::registry`], [`report::FIGURES`], [`report::TRAINING_FIGURES`]); a warning is a rule in [`watch::alarm::RULES`].
+//! [`claims::registry`], [`report::FIGURES`], [`report::TRAINING_FIGURES`],
+//! [`report::SWEEP_FIGURES`]); a warning is a rule in [`watch::alarm::RULES`].
 
 #![deny(missing_docs)]
 
@@ -76,5 +78,6 @@ pub mod report;
 pub mod spec;
 pub mod stats;
 pub mod study;
+pub mod sweep;
 pub mod tensor_file;
 pub mod watch;

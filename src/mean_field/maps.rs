@@ -1,5 +1,8 @@
 //! Variance map, correlation map and chi of one activation.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use super::{Kernel, ScaledKernel};
@@ -125,6 +128,17 @@ pub fn activation_maps(
         .collect();
     // The first of the expectations that cannot be had; what is computed with the others is then dropped.
     let failure = OnceLock::new();
+    // One sample is a pair with itself: the moments that are asked for below have its expectations too, unless they are infinite.
+    let alone: Vec<Option<GaussianMoments>> = match q.kernel.batch() {
+        1 if !phi.has_closed_form_pairs() => {
+            functions.iter().map(|(phi, _)| phi.moments(scale * largest).ok()).collect()
+        }
+        _ => vec![None; functions.len()],
+    };
+    let of_one = |moments: &Option<GaussianMoments>| {
+        let m = moments.as_ref().filter(|m| m.phi2_dphi2.is_finite())?;
+        Some(PairMoments { phi: m.phi2, dphi: m.dphi2, aligned: m.phi2_dphi2, error: m.error })
+    };
     let [output, slope, aligned] = q.kernel.map_pairs(
         |variance| -> Vec<Option<HermiteSeries>> {
             let series = |((phi, _), longest): (&(&dyn Activation, f64), &Option<HermiteSeries>)| match longest {
@@ -137,9 +151,10 @@ pub fn activation_maps(
         |first, second, pair| {
             let pair = GaussianPair { q1: scale * pair.q1, q2: scale * pair.q2, covariance: scale * pair.covariance };
             let mut sums = [0.0; 3];
-            for (((phi, weight), first), second) in functions.iter().zip(first).zip(second) {
+            for ((((phi, weight), first), second), alone) in functions.iter().zip(first).zip(second).zip(&alone) {
                 let by_series =
                     first.as_ref().zip(second.as_ref()).and_then(|(first, second)| first.pair(second, pair));
+                let by_series = by_series.or_else(|| of_one(alone));
                 let moments = by_series.map_or_else(|| phi.pair_moments(pair), Ok);
                 let moments = moments.unwrap_or_else(|error| {
                     failure.get_or_init(|| error);
@@ -152,14 +167,28 @@ pub fn activation_maps(
             sums
         },
     );
+    // The two averages below are over the same moments, each of which is a quadrature.
+    let mut known = HashMap::new();
+    if alone.iter().all(Option::is_some) {
+        known.insert(largest.to_bits(), Rc::new(alone));
+    }
+    let known = RefCell::new(known);
+    let moments_at = |variance: f64| -> Rc<Vec<Option<GaussianMoments>>> {
+        let compute = || {
+            let moments = |(phi, _): &(&dyn Activation, f64)| {
+                let moments = phi.moments(scale * variance);
+                moments.map_err(|error| failure.get_or_init(|| error)).ok()
+            };
+            Rc::new(functions.iter().map(moments).collect())
+        };
+        Rc::clone(known.borrow_mut().entry(variance.to_bits()).or_insert_with(compute))
+    };
     let average = |moment: &dyn Fn(&GaussianMoments) -> Option<f64>| {
         let at = |variance: f64| {
-            let parts = functions.iter().map(|(phi, weight)| match phi.moments(scale * variance) {
-                Ok(moments) => weight * moment(&moments).unwrap_or(0.0),
-                Err(error) => {
-                    failure.get_or_init(|| error);
-                    f64::NAN
-                }
+            let moments = moments_at(variance);
+            let parts = functions.iter().zip(&*moments).map(|((_, weight), moments)| match moments {
+                Some(moments) => weight * moment(moments).unwrap_or(0.0),
+                None => f64::NAN,
             });
             let (sum, size) = parts.fold((0.0, 0.0), |(sum, size): (f64, f64), part| (sum + part, size + part.abs()));
             // What cancels between opposite biases is zero, not rounding.

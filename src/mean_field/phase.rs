@@ -119,9 +119,6 @@ pub fn phase_points(
     }
     let map = VarianceMap::tabulated(phi)?;
     let variances: Vec<_> = scales.par_iter().map(|scales| map.variances(*scales, start)).collect();
-    let chaotic = |variances: &Variances| {
-        variances.reached.filter(|point| point.chi_1 > 1.0 && point.q > 0.0 && !variances.every).map(|point| point.q)
-    };
     let table = CorrelationTable::new(phi, variances.iter().flatten().filter_map(chaotic))?;
     let points = scales.par_iter().zip(variances).map(|(scales, variances)| {
         let variances = variances?;
@@ -134,6 +131,11 @@ pub fn phase_points(
     Ok(points.collect())
 }
 
+/// The variance of networks that take two inputs apart; `None` of others, whose correlation needs no map.
+pub(super) fn chaotic(variances: &Variances) -> Option<f64> {
+    variances.reached.filter(|point| point.chi_1 > 1.0 && point.q > 0.0 && !variances.every).map(|point| point.q)
+}
+
 /// An activation without a scale takes two inputs to c = 1 as `1 - c ~ 1 / l^2`, whatever becomes of their variance; a linear one keeps c.
 fn homogeneous_limit(map: &VarianceMap<'_>) -> Option<CorrelationFixedPoint> {
     let phi = map.activation();
@@ -141,7 +143,7 @@ fn homogeneous_limit(map: &VarianceMap<'_>) -> Option<CorrelationFixedPoint> {
     bends.then_some(CorrelationFixedPoint { c: 1.0, distance: 0.0, chi_c: 1.0 })
 }
 
-fn correlation(
+pub(super) fn correlation(
     map: &VarianceMap<'_>,
     scales: Scales,
     variances: &Variances,

@@ -193,9 +193,10 @@ fn run_trials_in<T: Real>(
         .collect()
 }
 
-fn check_memory(spec: &Spec) -> Result<(), MeasureError> {
+/// Bytes of the networks that `threads` threads run at once, and of the records of all trials.
+fn memory_parts(spec: &Spec, threads: usize) -> (usize, usize) {
     let entry = spec.network.precision.bytes();
-    let threads = rayon::current_num_threads().min(spec.measure.trials);
+    let threads = threads.min(spec.measure.trials);
     let units: usize = spec.network.blocks.iter().map(|block| block.fan_out).fold(0, usize::saturating_add);
     // Weights and their gradients; pre-activation, slope and output of every layer.
     let parameters = spec.parameters().saturating_mul(2);
@@ -214,6 +215,17 @@ fn check_memory(spec: &Spec) -> Result<(), MeasureError> {
     let networks = network.saturating_mul(threads);
     let records =
         spec.measure.trials.saturating_mul(spec.network.blocks.len()).saturating_mul(size_of::<LayerRecord>());
+    (networks, records)
+}
+
+/// Bytes that [`measure`] takes on so many threads.
+pub fn memory(spec: &Spec, threads: usize) -> usize {
+    let (networks, records) = memory_parts(spec, threads);
+    networks.saturating_add(records)
+}
+
+fn check_memory(spec: &Spec) -> Result<(), MeasureError> {
+    let (networks, records) = memory_parts(spec, rayon::current_num_threads());
     let too_large = |what, bytes: usize, advice| MeasureError::TooLarge {
         what,
         gibibytes: bytes as f64 / f64::from(1 << 30),

@@ -93,6 +93,21 @@ pub enum SpecError {
 }
 
 impl SpecError {
+    /// The message without its place.
+    pub(crate) fn problem(&self) -> String {
+        let text = self.to_string();
+        let place = match self {
+            Self::Read { .. } | Self::UnknownBuiltin { .. } => None,
+            Self::Syntax { place, .. }
+            | Self::UnknownKey { place, .. }
+            | Self::MissingKey { place, .. }
+            | Self::Value { place, .. }
+            | Self::Data { place, .. } => Some(place),
+        };
+        let problem = place.and_then(|place| text.strip_prefix(&format!("{place}: ")).map(str::to_owned));
+        problem.unwrap_or(text)
+    }
+
     pub(super) fn unknown_builtin(given: &str) -> Self {
         Self::UnknownBuiltin {
             given: given.to_owned(),

@@ -17,20 +17,25 @@ mod reader;
 mod torch_init;
 mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN_SPECS, BuiltinSpec, VARIANTS};
+pub(crate) use canonical::{Part, hash128};
+pub(crate) use data::FileCache;
+pub(crate) use error::Place;
 pub use error::SpecError;
 pub use format::{FORMATS, FormatDepths, NumberFormat};
 pub use gain::Gain;
 pub use law::{Law, PRESETS, Preset, Scheme, Surroundings};
+pub(crate) use parse::{document, read};
 pub use precision::Precision;
 pub(crate) use precision::with_real;
 pub use quantity::Quantity;
+pub(crate) use reader::{Source, Table, Value};
 pub use torch_init::TORCH_SCHEMES;
 pub use train::{AlertKind, Clip, Decay, Optimizer, Policies, Policy, RecordSchedule, Schedule, TrainSpec, WatchSpec};
 
@@ -195,6 +200,18 @@ pub struct LayerDescription {
 /// Bytes of a specification file at most.
 const LARGEST_FILE: u64 = 16 << 20;
 
+/// The text of a specification file.
+pub(crate) fn text_of(path: &Path) -> Result<String, SpecError> {
+    let read = |source| SpecError::Read { file: path.to_owned(), source };
+    let metadata = std::fs::metadata(path).map_err(read)?;
+    // A device or a pipe has no end, or blocks until somebody writes to it.
+    if !metadata.is_file() || metadata.len() > LARGEST_FILE {
+        let problem = "a specification is a regular file of at most 16 MB in TOML";
+        return Err(read(std::io::Error::other(problem)));
+    }
+    std::fs::read_to_string(path).map_err(read)
+}
+
 impl Spec {
     /// The depths at which the product of the weights is looked at, in increasing order.
     pub fn product_depths(&self) -> Vec<usize> {
@@ -218,15 +235,7 @@ impl Spec {
         if !looks_like_a_file {
             return Err(SpecError::unknown_builtin(name_or_path));
         }
-        let read = |source| SpecError::Read { file: path.clone(), source };
-        let metadata = std::fs::metadata(&path).map_err(read)?;
-        // A device or a pipe has no end, or blocks until somebody writes to it.
-        if !metadata.is_file() || metadata.len() > LARGEST_FILE {
-            let problem = "a specification is a regular file of at most 16 MB in TOML";
-            return Err(read(std::io::Error::other(problem)));
-        }
-        let text = std::fs::read_to_string(&path).map_err(read)?;
-        Self::parse(&text, &path)
+        Self::parse(&text_of(&path)?, &path)
     }
 
     /// A specification from TOML text. `file` names the text in messages, gives the default name, and its directory is
@@ -235,7 +244,7 @@ impl Spec {
     /// # Errors
     ///
     /// [`SpecError`], with file and line.
-    pub fn parse(text: &str, file: &std::path::Path) -> Result<Self, SpecError> {
+    pub fn parse(text: &str, file: &Path) -> Result<Self, SpecError> {
         parse::parse(text, file)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::data::{self, Data};
+use super::data::{self, Data, FileCache};
 use super::reader::{LARGEST_SCALE, SMALLEST_SCALE, Source, Table, Value};
 use super::train::parse::train;
 use super::{BlockSpec, Law, Loss, MeasureSpec, NetworkSpec, PRESETS, Precision, Quantity};
@@ -20,14 +20,25 @@ const MAX_TRIALS: u64 = 10_000_000;
 
 pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
     let source = Source { file, text };
-    let document = DeTable::parse(text).map_err(|error| SpecError::Syntax {
+    read(source, &document(source)?, &FileCache::default())
+}
+
+/// The keys of a TOML text.
+pub(crate) fn document<'a>(source: Source<'a>) -> Result<DeTable<'a>, SpecError> {
+    let document = DeTable::parse(source.text).map_err(|error| SpecError::Syntax {
         place: source.place(error.span().map_or(0, |span| span.start)),
         message: format!("not valid TOML: {}", error.message().replace('\n', "; ")),
     })?;
-    let root = Table::new(source, "the specification", 0, document.get_ref());
+    Ok(document.into_inner())
+}
+
+/// A specification from its keys; `source` is the text that their places refer to.
+pub(crate) fn read(source: Source<'_>, table: &DeTable<'_>, files: &FileCache) -> Result<Spec, SpecError> {
+    let file = source.file;
+    let root = Table::new(source, "the specification", 0, table);
     root.only(&["name", "seed", "network", "data", "loss", "measure", "train", "sweep"])?;
     if let Some(value) = root.get("sweep") {
-        return Err(value.wrong("is for sweeps of specifications, which this version does not have: remove the table"));
+        return Err(value.wrong("says that this is a sweep: run it with `gradspectra sweep`"));
     }
     let name = match root.get("name") {
         Some(value) => checked_name(&value)?,
@@ -43,7 +54,8 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Spec, SpecError> {
         None => (Loss::Sum, None),
     };
     let train_place = root.get("train");
-    let around = data::Surroundings { network: &network, loss, loss_place, train: root.get("train"), seed, file };
+    let around =
+        data::Surroundings { network: &network, loss, loss_place, train: root.get("train"), seed, file, files };
     let data_table = root.get("data").map(|value| value.table()).transpose()?;
     let Data { batch: data, set } = data::data(data_table.as_ref(), &around)?;
     let measure = match root.get("measure") {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::SpecError;
 use super::error::Place;
@@ -16,7 +16,7 @@ pub(super) const LARGEST_SCALE: f64 = 1e100;
 
 /// The text that spans refer to.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     pub file: &'a Path,
     pub text: &'a str,
 }
@@ -29,7 +29,7 @@ impl Source<'_> {
 }
 
 /// One table.
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     source: Source<'a>,
     name: String,
     offset: usize,
@@ -37,7 +37,7 @@ pub(super) struct Table<'a> {
 }
 
 /// One value with its key, for messages.
-pub(super) struct Value<'a> {
+pub(crate) struct Value<'a> {
     source: Source<'a>,
     key: String,
     value: &'a Spanned<DeValue<'a>>,
@@ -59,6 +59,18 @@ impl<'a> Table<'a> {
     /// The value of a key that must be there.
     pub fn require(&self, key: &'static str, hint: &'static str) -> Result<Value<'a>, SpecError> {
         self.get(key).ok_or_else(|| SpecError::MissingKey { place: self.place(), table: self.name.clone(), key, hint })
+    }
+
+    /// Every key with its value, in the order of the text.
+    pub fn entries(&self) -> Vec<(&'a str, Value<'a>)> {
+        let prefix = self.name.trim_start_matches('[').trim_end_matches(']');
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let value = |(key, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
+            let key: &str = key.get_ref();
+            (key, Value { source: self.source, key: format!("{prefix}.{key}"), value })
+        };
+        entries.into_iter().map(value).collect()
     }
 
     /// Where the table begins.
@@ -89,6 +101,11 @@ impl<'a> Value<'a> {
 
     pub fn place(&self) -> Place {
         self.source.place(self.value.span().start)
+    }
+
+    /// The value as TOML has it.
+    pub fn raw(&self) -> &'a Spanned<DeValue<'a>> {
+        self.value
     }
 
     fn mistyped(&self, expected: &str) -> SpecError {
@@ -123,7 +140,7 @@ impl<'a> Value<'a> {
     }
 
     /// A finite number; integers count.
-    fn number(&self) -> Result<f64, SpecError> {
+    pub fn number(&self) -> Result<f64, SpecError> {
         let text = match self.value.get_ref() {
             DeValue::Float(float) => float.as_str(),
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),

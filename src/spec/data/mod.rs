@@ -3,14 +3,17 @@
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nalgebra::DMatrix;
 
 use super::reader::{Table, Value};
 use super::{DataSource, DataSpec, Loss, NetworkSpec, SpecError};
-use crate::data::{Column, FileRequest, TargetShape, Targets, TrainingSet, digit_labels, digits, standardize};
+use crate::data::{
+    Column, FileRequest, FileSamples, GivenError, TargetShape, Targets, TrainingSet, digit_labels, digits, standardize,
+};
 use crate::names;
 
 const MAX_BATCH: u64 = 1_000_000;
@@ -33,6 +36,36 @@ pub(super) struct Surroundings<'a> {
     pub seed: u64,
     /// Where relative paths begin: beside this file.
     pub file: &'a Path,
+    /// Files that have been read already.
+    pub files: &'a FileCache,
+}
+
+/// Files that have been read: of a thousand specifications that share one, the first reads it. What they share is what it held then.
+#[derive(Debug, Default)]
+pub(crate) struct FileCache {
+    read: Mutex<HashMap<FileKey, Arc<FileSamples>>>,
+}
+
+/// All that a request for a file depends on.
+type FileKey = (PathBuf, Option<PathBuf>, Option<Vec<Column>>, usize);
+
+impl FileCache {
+    fn samples(&self, request: &FileRequest<'_>) -> Result<Arc<FileSamples>, GivenError> {
+        let owned = |path: &Path| path.to_owned();
+        let key = (
+            owned(request.file),
+            request.targets.map(owned),
+            request.target_columns.map(<[Column]>::to_vec),
+            request.features,
+        );
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(samples) = read.get(&key) {
+            return Ok(Arc::clone(samples));
+        }
+        let samples = Arc::new(request.read()?);
+        read.insert(key, Arc::clone(&samples));
+        Ok(samples)
+    }
 }
 
 /// What the table says.
@@ -205,7 +238,7 @@ fn from_file(keys: &Keys<'_, '_>, path: &Value<'_>, around: &Surroundings<'_>) -
         features: around.network.input,
     };
     let wrong = |source| SpecError::Data { place: path.place(), source: Box::new(source) };
-    let samples = request.read().map_err(wrong)?;
+    let samples = around.files.samples(&request).map_err(wrong)?;
     fits(samples.inputs.nrows(), &format!("features per sample{}", samples.columns_note), path, around)?;
     let outputs = outputs(around);
     let targets = match (around.loss, &samples.targets) {
@@ -229,7 +262,7 @@ fn from_file(keys: &Keys<'_, '_>, path: &Value<'_>, around: &Surroundings<'_>) -
         }
         (Loss::CrossEntropy | Loss::Mse, None) => Targets::None,
     };
-    let mut set = TrainingSet { inputs: samples.inputs, targets, origin: text.to_owned() };
+    let mut set = TrainingSet { inputs: samples.inputs.clone(), targets, origin: text.to_owned() };
     if keys.get("standardize").map_or(Ok(false), |value| value.boolean())? {
         let by = if around.train.is_some() {
             set.split(test_fraction(around)?, around.seed).train

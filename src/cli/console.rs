@@ -51,7 +51,7 @@ fn end_on_interrupt() {
         // The progress bar, if there is one, gives way to the message.
         let clear = if stderr.is_terminal() { "\r\x1b[2K" } else { "" };
         let what = match (HELD.load(Ordering::SeqCst), WRITTEN.load(Ordering::SeqCst)) {
-            (true, _) => "the log and the last checkpoint stay as they are",
+            (true, _) => "what was written before stays as it is",
             (false, true) => "all files had been written",
             (false, false) => "nothing was written",
         };

@@ -14,6 +14,7 @@ mod measure;
 mod phase;
 mod predict;
 mod report;
+mod sweep;
 mod train;
 mod verify;
 
@@ -66,6 +67,8 @@ Examples:
                                         the singular values of a product of ten large matrices
   gradspectra train my_network.toml     trains it ([train] learning_rate = 0.01, steps = 500) and
                                         watches every layer
+  gradspectra sweep phase-tanh --out phases
+                                        a grid of networks, here the phase diagram of tanh
   gradspectra verify                    every claim of the project, with its controls
 
 A first specification of your own:
@@ -95,6 +98,7 @@ enum Command {
     Phase(phase::Arguments),
     Law(law::Arguments),
     Train(train::Arguments),
+    Sweep(sweep::Arguments),
 }
 
 /// Runs the program on the process's own arguments.
@@ -123,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Phase(arguments) => phase::run(&arguments, &console),
         Command::Law(arguments) => law::run(&arguments, &console),
         Command::Train(arguments) => train::run(&arguments, &console),
+        Command::Sweep(arguments) => sweep::run(&arguments, &console),
     };
     match outcome {
         Ok(code) => code,

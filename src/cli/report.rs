@@ -11,9 +11,10 @@ use super::failure::Failure;
 use super::files::OutputDirectory;
 use crate::claims::{ProfileVerdict, Verdict};
 use crate::names::canonical;
-use crate::report::{ReportFile, render, render_atlas, render_log, training_finding};
+use crate::report::{ReportFile, render, render_atlas, render_log, render_sweep, sweep_finding, training_finding};
 use crate::spec::{BUILTIN_SPECS, Quantity, Spec};
 use crate::study::{Atlas, Judgement, Study, StudyError};
+use crate::sweep::{OpenSweep, SWEEP_FILE, SweepResults};
 use crate::watch::{AlertRecord, Log};
 
 /// The whole story of one network: prediction, measurement, verdict, figures
@@ -22,14 +23,15 @@ use crate::watch::{AlertRecord, Log};
 /// again without recomputing: `gradspectra report DIR/data.json`. `gradspectra report laws` is the page about spectra of random products: every
 /// law beside matrices that were drawn, and what eigenvalues do not tell. `gradspectra report RUN/log.jsonl`, or the directory that holds it, draws
 /// a training from its log, whoever wrote it: docs/log_schema.md says what stands in one, docs/pytorch_watch.py writes one from PyTorch.
+/// `gradspectra report DIR` of a sweep's directory draws what the sweep has found, finished or running.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A TOML file, a built-in specification by name, `laws`, the data.json of an earlier report, or the log of a training (.jsonl, or a
-    /// directory with a log.jsonl)
-    #[arg(value_name = "SPEC | laws | data.json | LOG.jsonl", default_value = "lesson")]
+    /// A TOML file, a built-in specification by name, `laws`, the data.json of an earlier report, the log of a training (.jsonl, or a
+    /// directory with a log.jsonl), or the directory of a sweep
+    #[arg(value_name = "SPEC | laws | data.json | LOG.jsonl | DIR", default_value = "lesson")]
     source: String,
 
-    /// Directory of the report [default: reports/NAME; for a data.json its own directory; for RUN/log.jsonl RUN/report, for any other
+    /// Directory of the report [default: reports/NAME; for a data.json its own directory; for RUN/log.jsonl RUN/report, for a sweep's DIR DIR/report, for any other
     /// NAME.jsonl NAME-report beside it]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -81,6 +83,7 @@ enum Story {
     Network(Box<Study>),
     Laws(Box<Atlas>),
     Training(Box<Log>),
+    Sweep(Box<SweepResults>),
 }
 
 impl Story {
@@ -89,6 +92,7 @@ impl Story {
             Self::Network(study) => render(study),
             Self::Laws(atlas) => render_atlas(atlas),
             Self::Training(log) => render_log(log),
+            Self::Sweep(results) => render_sweep(results),
         }
         .map_err(Failure::numerical)
     }
@@ -100,10 +104,11 @@ const LAWS: &str = "laws";
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, Failure> {
     let saved =
         Path::new(&arguments.source).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let (story, directory) = match log_file(&arguments.source) {
-        Some(file) => read_log(&file, arguments, console)?,
-        None if saved => load(arguments, console)?,
-        None => compute(arguments, console)?,
+    let (story, directory) = match (sweep_directory(&arguments.source), log_file(&arguments.source)) {
+        (Some(sweep), _) => read_sweep(&sweep, arguments, console)?,
+        (None, Some(file)) => read_log(&file, arguments, console)?,
+        (None, None) if saved => load(arguments, console)?,
+        (None, None) => compute(arguments, console)?,
     };
     let files = story.render()?;
     let files = console
@@ -111,23 +116,43 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode, 
         .map_err(Failure::Input)?;
     let verdicts = match &story {
         Story::Network(study) => vec![VerdictDocument::of(&study.gradient_verdict)],
-        Story::Laws(_) | Story::Training(_) => Vec::new(),
+        Story::Laws(_) | Story::Training(_) | Story::Sweep(_) => Vec::new(),
     };
     let alerts = match &story {
         Story::Training(log) => Some(log.alerts.clone()),
-        Story::Network(_) | Story::Laws(_) => None,
+        Story::Network(_) | Story::Laws(_) | Story::Sweep(_) => None,
     };
     let document = Document { files, verdicts, alerts };
     console.result(&document, || match &story {
         Story::Network(study) => text(study, &document.files),
         Story::Laws(_) => format!("spectra of random products\nopen {}\n", page(&document.files)),
         Story::Training(log) => training_text(log, &document.files),
+        Story::Sweep(results) => {
+            format!("{}\nopen {}\n", sweep_finding(results), page(&document.files))
+        }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What a training's log is called inside its directory.
 const LOG: &str = "log.jsonl";
+
+/// The directory of a sweep that a source names.
+fn sweep_directory(source: &str) -> Option<PathBuf> {
+    let path = Path::new(source);
+    path.join(SWEEP_FILE).is_file().then(|| path.to_owned())
+}
+
+fn read_sweep(sweep: &Path, arguments: &Arguments, console: &Console) -> Result<(Story, OutputDirectory), Failure> {
+    if arguments.overrides.trials.is_some() || arguments.overrides.seed.is_some() {
+        let message = format!("{}: --trials and --seed do not apply to a sweep", sweep.display());
+        return Err(Failure::input(anyhow::anyhow!(message)));
+    }
+    let results = OpenSweep::open(sweep).map_err(Failure::input)?.results();
+    let target = arguments.out.clone().unwrap_or_else(|| sweep.join("report"));
+    let directory = console.writing(|| OutputDirectory::prepare(&target), |_| false).map_err(Failure::Input)?;
+    Ok((Story::Sweep(Box::new(results)), directory))
+}
 
 /// The log that a source names, itself or by its directory.
 fn log_file(source: &str) -> Option<PathBuf> {
@@ -173,7 +198,7 @@ fn training_text(log: &Log, files: &[PathBuf]) -> String {
 fn load(arguments: &Arguments, console: &Console) -> Result<(Story, OutputDirectory), Failure> {
     let file = Path::new(&arguments.source);
     if arguments.overrides.trials.is_some() || arguments.overrides.seed.is_some() {
-        let message = format!("{}: --trials and --seed do not apply to a saved study", file.display());
+        let message = format!("{}: --trials and --seed do not apply to saved results", file.display());
         return Err(Failure::input(anyhow::anyhow!(message)));
     }
     let named = |error: anyhow::Error| Failure::Input(error.context(file.display().to_string()));
@@ -181,6 +206,9 @@ fn load(arguments: &Arguments, console: &Console) -> Result<(Story, OutputDirect
     let story = match Study::from_json(&text) {
         Err(StudyError::Format { found, .. }) if Atlas::is_format(&found) => {
             Story::Laws(Box::new(Atlas::from_json(&text).map_err(|error| named(error.into()))?))
+        }
+        Err(StudyError::Format { found, .. }) if SweepResults::is_format(&found) => {
+            Story::Sweep(Box::new(SweepResults::from_json(&text).map_err(|error| named(error.into()))?))
         }
         study => Story::Network(Box::new(study.map_err(|error| named(error.into()))?)),
     };
@@ -210,7 +238,7 @@ fn compute(arguments: &Arguments, console: &Console) -> Result<(Story, OutputDir
 }
 
 fn page(files: &[PathBuf]) -> String {
-    let page = files.iter().find(|file| file.ends_with("index.html"));
+    let page = files.iter().find(|file| file.ends_with("index.html") || file.ends_with("sweep.html"));
     page.map_or_else(String::new, |file| file.display().to_string())
 }
 

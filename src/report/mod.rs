@@ -2,7 +2,7 @@
 //! spectrum of a product.
 //!
 //! [`FIGURES`] is the registry: a new figure is one file and one line there; page, files and tests follow. The page about spectra has its own,
-//! [`ATLAS_FIGURES`], and so has the page about a training, [`TRAINING_FIGURES`].
+//! [`ATLAS_FIGURES`], and so have the page about a training, [`TRAINING_FIGURES`], and the page about a sweep, [`SWEEP_FIGURES`].
 
 mod action;
 mod activation;
@@ -19,6 +19,7 @@ mod phase;
 mod product_spectrum;
 mod sections;
 mod spectra;
+mod sweep;
 mod theme;
 mod training;
 mod variants;
@@ -34,6 +35,7 @@ pub use gains::gain_figure;
 pub use html::page;
 pub use law::law_figure;
 pub use phase::{edges_figure, maps_figure, phase_figure};
+pub use sweep::{Grid, SWEEP_FIGURES, SweepFigure, SweepSection, render_sweep, sweep_finding};
 pub use training::{TRAINING_FIGURES, Training, TrainingFigure, TrainingSection, render_log, training_finding};
 pub use words::finding;
 

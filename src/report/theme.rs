@@ -100,6 +100,10 @@ pub(super) enum Symbol {
     Band,
     /// An opaque patch.
     Box,
+    /// The same, crossed out.
+    Crossed,
+    /// A patch of strokes.
+    Hatched,
     Dashed,
     /// A thin line.
     Thin,
@@ -165,6 +169,23 @@ impl<'a> Legend<'a> {
                         [(x + 8 * unit, y - 8 * unit), (x + 24 * unit, y + 8 * unit)],
                         colour.filled(),
                     ))?;
+                }
+                Symbol::Crossed => {
+                    let (left, right, half) = (x + 8 * unit, x + 24 * unit, 8 * unit);
+                    area.draw(&Rectangle::new([(left, y - half), (right, y + half)], colour.filled()))?;
+                    for end in [half - unit, unit - half] {
+                        let stroke = vec![(left + unit, y - end), (right - unit, y + end)];
+                        area.draw(&PathElement::new(stroke, WHITE.stroke_width(MEDIUM)))?;
+                    }
+                }
+                Symbol::Hatched => {
+                    let (left, half) = (x + 8 * unit, 8 * unit);
+                    for (from, to) in
+                        [((0, 0), (half, -half)), ((0, half), (2 * half, -half)), ((half, half), (2 * half, 0))]
+                    {
+                        let stroke = vec![(left + from.0, y + from.1), (left + to.0, y + to.1)];
+                        area.draw(&PathElement::new(stroke, colour.stroke_width(MEDIUM)))?;
+                    }
                 }
                 Symbol::Band => {
                     let corners = [(x, y - 8 * unit), (end, y + 8 * unit)];

@@ -372,7 +372,7 @@ fn figure(curves: &Curves<'_, '_>) -> Result<String, DrawingError> {
 }
 
 fn shown(grid: &Grid<'_>, subject: Option<(Side, Selector)>) -> bool {
-    Curves::of(grid, subject).is_some_and(|curves| curves.y_axis(&[curves.slice.clone()]).is_some())
+    Curves::of(grid, subject).is_some_and(|curves| curves.y_axis(std::slice::from_ref(&curves.slice)).is_some())
 }
 
 /// Of a subject that is only predicted there are lines and no points.

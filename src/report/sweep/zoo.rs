@@ -199,10 +199,10 @@ pub(super) fn draw(grid: &Grid<'_>) -> Result<String, DrawingError> {
         // One size for all; text that does not fit tells less than the colour.
         let widest = |size: u32| states.iter().map(|s| theme::text_width(&zoo.cell(*s), size)).max().unwrap_or(0);
         let fitting = [15, 14, 13, 12].map(|px| px * UNIT).into_iter().find(|size| widest(*size) <= width);
-        for row in 0..rows {
+        for (row, label) in labels.iter().enumerate().take(rows) {
             let y = (head as i32 + row as i32 * row_height as i32) * unit;
             let bottom = y + (row_height as i32 - 3) * unit;
-            plot.draw(&Text::new(labels[row].clone(), (14 * unit, y + 10 * unit), theme::font(size)))?;
+            plot.draw(&Text::new(label.clone(), (14 * unit, y + 10 * unit), theme::font(size)))?;
             for (k, column) in columns.iter().enumerate() {
                 let state = zoo.state(row, *column);
                 let corners = [(x(k), y), (x(k) + width - 2 * unit, bottom)];

@@ -95,8 +95,8 @@ mod tests {
                 let (Ok(one), Ok(other)) = (table.point(scales, 1.0), phase_point(&map, scales, 1.0)) else { continue };
                 let pairs = [
                     (one.q_star, other.q_star, 1e-12),
-                    (one.chi_1, other.chi_1, 1e-11),
-                    (one.c_star, other.c_star, 1e-10),
+                    (one.chi_1, other.chi_1, 1e-12),
+                    (one.c_star, other.c_star, 1e-11),
                     (one.xi_q, other.xi_q, 1e-9),
                     (one.xi_c, other.xi_c, 1e-9),
                 ];

@@ -149,21 +149,25 @@ struct Scores {
     alarm: Alarm,
     step: Option<StepRecord>,
     layers: Vec<LayerRecord>,
-    depth: usize,
     scores: Vec<(Test, f64)>,
+}
+
+impl Scores {
+    /// The layers of a step follow it: all are there when the next step comes.
+    fn take(&mut self, next: Option<StepRecord>) {
+        if let Some(step) = std::mem::replace(&mut self.step, next) {
+            let scores = self.alarm.scores(&step, &std::mem::take(&mut self.layers));
+            self.scores.extend(scores.into_iter().map(|(test, score)| (test, score.score)));
+        }
+    }
 }
 
 impl<T: Real> Companion<T> for Scores {
     fn record(&mut self, record: &Record) -> std::io::Result<()> {
         match record {
-            Record::Step(step) => (self.step, self.layers) = (Some(*step), Vec::new()),
-            Record::Layer(layer) => {
-                self.layers.push(*layer);
-                if let (Some(step), true) = (self.step, self.layers.len() == self.depth) {
-                    let scores = self.alarm.scores(&step, &self.layers);
-                    self.scores.extend(scores.into_iter().map(|(test, score)| (test, score.score)));
-                }
-            }
+            Record::Step(step) => self.take(Some(step.clone())),
+            Record::Layer(layer) => self.layers.push(*layer),
+            Record::End { .. } => self.take(None),
             _ => {}
         }
         Ok(())
@@ -297,9 +301,8 @@ fn healthy_scores(seeds: std::ops::Range<u64>, wanted: impl Fn(usize) -> bool) -
         with_precision!(load(file, *seed), |spec, T| {
             let mut session = Session::<T>::new(&spec).expect("trainable");
             let reference = session.alarm().reference().clone();
-            let depth = spec.network.blocks.len();
             let alarm = Alarm::new(reference, Policies::all(Policy::Warn), 1);
-            let mut companion = Scores { alarm, step: None, layers: Vec::new(), depth, scores: Vec::new() };
+            let mut companion = Scores { alarm, step: None, layers: Vec::new(), scores: Vec::new() };
             session.run(&mut companion).expect("no disk, no stop");
             companion.scores
         })

@@ -524,7 +524,7 @@ fn the_mini_batches_of_an_epoch_are_disjoint() {
 /// Everything of an outcome in bits: NaN, where there is no step before, equals itself.
 fn bits(outcome: &StepOutcome) -> Vec<u64> {
     let norms = outcome.updates.iter().flat_map(|update| std::iter::once(update.weight).chain(update.bias));
-    let sizes = norms.flat_map(|norms| [norms.update, norms.value, norms.cosine]);
+    let sizes = norms.flat_map(|norms| [norms.ln_gradient, norms.update, norms.value, norms.cosine]);
     let clipped = outcome.clipped.map_or(f64::NAN, |clipped| clipped.norm);
     [outcome.loss, outcome.learning_rate, clipped].into_iter().chain(sizes).map(f64::to_bits).collect()
 }

@@ -44,6 +44,7 @@ fn full(step: u64, layer: usize) -> Vec<Record> {
             loss: some(2.0),
             learning_rate: some(0.1),
             grad_norm: some(1.0),
+            weight_grad_norms: vec![some(0.1)],
             clipped: Some(step.is_multiple_of(3)),
             non_finite: Some(0),
             seconds: some(1.0),

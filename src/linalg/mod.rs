@@ -38,7 +38,7 @@ pub use eigenvalue_moduli::eigenvalue_moduli;
 pub use eigenvalues::{Eigenvalue, eigenvalues};
 pub use gemm::{Transpose, gemm, gemm_block, gemm_columns};
 use gemm::{gemm_blocks, triangular_multiply};
-pub use norm::ln_norm;
+pub use norm::{LnNorm, ln_hypot, ln_norm};
 pub use orthonormal::orthonormal_columns;
 pub use perturbation::one_ulp_off;
 pub use real::Real;

@@ -25,11 +25,12 @@ use crate::numeric::Lanes;
 /// assert!((ln_norm(&tiny) - (5e-200_f64).ln()).abs() < 1e-12);
 /// ```
 pub fn ln_norm<T: Real>(entries: &[T]) -> f64 {
-    // The plain sum of squares is right unless it leaves the range in which no square was rounded to a subnormal.
     let plain = sum_of_squares(entries);
-    if plain.is_finite() && plain > 1e-280 {
-        return 0.5 * plain.ln();
-    }
+    if plain.is_finite() && plain > LEAST_PLAIN { 0.5 * plain.ln() } else { scaled_ln_norm(entries) }
+}
+
+/// As [`ln_norm`], by the largest entry in any case.
+fn scaled_ln_norm<T: Real>(entries: &[T]) -> f64 {
     let mut largest = 0.0_f64;
     for entry in entries {
         let magnitude = entry.to_f64().abs();
@@ -47,6 +48,57 @@ pub fn ln_norm<T: Real>(entries: &[T]) -> f64 {
     let scaled: f64 = entries.iter().map(|entry| (entry.to_f64() / largest).powi(2)).sum();
     largest.ln() + 0.5 * scaled.ln()
 }
+
+/// The logarithm of a norm whose entries come block by block, as [`ln_norm`] of all of them would be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LnNorm {
+    squares: f64,
+    /// ln of the norm over the blocks whose squares leave the range of f64, if there are any.
+    extreme: Option<f64>,
+}
+
+impl LnNorm {
+    /// Adds a block.
+    #[inline(always)]
+    pub fn add(&mut self, block: &[f64]) {
+        let mut sum = Lanes::default();
+        sum.add_products(block, block);
+        let plain = sum.pairwise_total();
+        if plain > LEAST_PLAIN && plain < 1.0 / LEAST_PLAIN || plain.is_nan() {
+            self.squares += plain;
+        } else {
+            self.add_extreme(block);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_extreme(&mut self, block: &[f64]) {
+        let ln = scaled_ln_norm(block);
+        if ln > f64::NEG_INFINITY || ln.is_nan() {
+            self.extreme = Some(self.extreme.map_or(ln, |extreme| ln_hypot(extreme, ln)));
+        }
+    }
+
+    /// `ln ||v||` of all blocks: negative infinity where every entry is zero, NaN where one is NaN.
+    #[inline(always)]
+    pub fn total(&self) -> f64 {
+        let plain = 0.5 * self.squares.ln();
+        self.extreme.map_or(plain, |extreme| ln_hypot(extreme, plain))
+    }
+}
+
+/// `ln sqrt(e^2a + e^2b)`: the norm of what has two parts with the norms e^a and e^b.
+pub fn ln_hypot(a: f64, b: f64) -> f64 {
+    let (large, small) = if a >= b { (a, b) } else { (b, a) };
+    if a.is_nan() || b.is_nan() {
+        return f64::NAN;
+    }
+    if large.is_infinite() { large } else { large + 0.5 * (2.0 * (small - large)).exp().ln_1p() }
+}
+
+/// The plain sum of squares is right above it: no square was rounded to a subnormal.
+const LEAST_PLAIN: f64 = 1e-280;
 
 /// The plain sum of squares in f64, in vector registers.
 fn sum_of_squares<T: Real>(entries: &[T]) -> f64 {

@@ -10,7 +10,7 @@ use nalgebra::DMatrix;
 
 use super::pass::{Gradients, PassError, Tape};
 use super::training::UpdateNorms;
-use crate::linalg::Real;
+use crate::linalg::{Real, ln_hypot};
 
 /// Which layers a hook is called for. Layers are numbered from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,15 +158,6 @@ impl Signal {
             ln_pre_activation: total(|signal| signal.ln_pre_activation),
         }
     }
-}
-
-/// `ln sqrt(e^2a + e^2b)`.
-fn ln_hypot(a: f64, b: f64) -> f64 {
-    let (large, small) = if a >= b { (a, b) } else { (b, a) };
-    if a.is_nan() || b.is_nan() {
-        return f64::NAN;
-    }
-    if large.is_infinite() { large } else { large + 0.5 * (2.0 * (small - large)).exp().ln_1p() }
 }
 
 /// Removes or pauses one hook.

@@ -44,6 +44,7 @@ pub use hooks::{
 pub use loss::{BoundLoss, LossShapeError, LossValue};
 pub use pass::{Gradients, PassError, Tape, TapeLayer};
 pub use sample::{bind_loss, draw_inputs};
+pub(crate) use share::awake;
 pub use state_dict::{StateDictError, load_state_dict};
 pub use training::{
     COSINE_ENTRIES, Clipped, Evaluation, LayerUpdate, OptimizerState, StepOutcome, TrainError, Trainer, UpdateNorms,

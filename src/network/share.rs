@@ -77,7 +77,7 @@ pub(super) fn owner<T: Real>(network: &Network<T>, batch: usize) -> Option<Singl
 
 /// Runs `work` in the pool and keeps the other workers awake until it ends: between two products of a small network they would fall asleep, and waking
 /// one takes as long as a product. Only for work that has the pool to itself.
-pub(super) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     let done = AtomicBool::new(false);
     rayon::scope(|scope| {
         let own = rayon::current_thread_index();

@@ -27,6 +27,18 @@ impl Lanes {
         self.0.iter_mut().zip(rest_a).zip(rest_b).for_each(|((lane, a), b)| *lane += a * b);
     }
 
+    /// The whole sum, in the order of a tree: four additions wait for each other, not fifteen.
+    #[inline(always)]
+    pub fn pairwise_total(&self) -> f64 {
+        let mut parts = self.0;
+        for half in [8, 4, 2, 1] {
+            for k in 0..half {
+                parts[k] += parts[k + half];
+            }
+        }
+        parts[0]
+    }
+
     /// The whole sum.
     #[inline(always)]
     pub fn total(&self) -> f64 {
@@ -46,7 +58,7 @@ mod tests {
             sum.add(&values);
             squares.add_products(&values, &values);
             let n = f64::from(count);
-            assert_eq!(sum.total(), n * (n + 1.0) / 2.0);
+            assert_eq!([sum.total(), sum.pairwise_total()], [n * (n + 1.0) / 2.0; 2]);
             assert_eq!(squares.total(), n * (n + 1.0) * (2.0 * n + 1.0) / 6.0);
         }
     }

@@ -13,7 +13,7 @@ use crate::spec::{Clip, Precision, Spec};
 use crate::tensor_file::{Storage, Tensor, TensorFileError, read_metadata, read_safetensors, write_safetensors};
 
 /// What a checkpoint says it is.
-const FORMAT: &str = "gradspectra checkpoint 2";
+const FORMAT: &str = "gradspectra checkpoint 3";
 
 /// The one key of the header's texts: several would stand in another order in every file.
 const KEY: &str = "gradspectra";

@@ -1,5 +1,6 @@
 //! What theory says of a network in training: at its start, and from its weights as they are.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::record::{Basis, LayerRecord, PredictionRecord};
@@ -50,9 +51,15 @@ fn starts_quick(spec: &Spec, input_rms: f64) -> bool {
     spec.network.blocks.iter().enumerate().all(narrow)
 }
 
-/// The critical sigma_w of a layer, where there is one.
-pub(super) fn critical_sigma_w(block: &BlockSpec) -> Option<f64> {
-    critical(&*block.activation, block.sigma_b()).ok().map(|critical| critical.sigma_w)
+/// The critical sigma_w of every layer, where there is one.
+pub(super) fn critical_sigma_w(blocks: &[BlockSpec]) -> Vec<Option<f64>> {
+    // It takes milliseconds, and most layers are alike.
+    let mut known: BTreeMap<(&str, u64), Option<f64>> = BTreeMap::new();
+    let of = |block: &BlockSpec| critical(&*block.activation, block.sigma_b()).ok().map(|critical| critical.sigma_w);
+    let scales = blocks
+        .iter()
+        .map(|block| *known.entry((block.activation.name(), block.sigma_b().to_bits())).or_insert_with(|| of(block)));
+    scales.collect()
 }
 
 /// Predictions for the first mini-batch before any weight is drawn; nothing where theory is silent.

@@ -96,7 +96,7 @@ pub struct LayerHeader {
 }
 
 /// The whole network at one step, before the update.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StepRecord {
     /// Step, from 0.
@@ -109,7 +109,10 @@ pub struct StepRecord {
     pub grad_norm: Option<f64>,
     /// Whether clipping changed it.
     pub clipped: Option<bool>,
-    /// Entries of gradients, activations and weights that are not finite.
+    /// `|dL/dW_l|` of every layer, first layer first, before clipping; `None` where it is not finite. Empty where nobody took them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weight_grad_norms: Vec<Option<f64>>,
+    /// Entries of gradients, activations and weights that are not finite, where all layers were recorded.
     pub non_finite: Option<u64>,
     /// Seconds since the run began.
     pub seconds: Option<f64>,

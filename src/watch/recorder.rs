@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use super::LayerRecord;
 use crate::activation::saturation_threshold;
-use crate::linalg::{Real, ln_norm};
+use crate::linalg::Real;
 use crate::mean_field::ScaledKernel;
-use crate::network::{HookHandle, Hooks, Layers, Network, Parameter, PassEvent};
+use crate::network::{HookHandle, Hooks, Layers, Network, Parameter, PassEvent, Tape};
 use crate::numeric::Lanes;
 
 /// Measures every layer of a network in training by hooks; it observes and changes nothing.
@@ -20,6 +20,8 @@ use crate::numeric::Lanes;
 pub struct Recorder {
     handles: [HookHandle; 2],
     shared: Arc<Mutex<Shared>>,
+    /// Slopes below it are saturated, by layer.
+    bounds: Arc<[f64]>,
 }
 
 /// Pre-activations of a layer that moments and fractions are taken over at most.
@@ -56,16 +58,16 @@ impl Recorder {
             boundary: None,
             keep_boundary: false,
         }));
-        let bounds: Vec<f64> = network
+        let bounds: Arc<[f64]> = network
             .blocks()
             .iter()
             .map(|block| saturation_threshold(block.activation.derivative_bounds().sup_abs))
             .collect();
-        let own = Arc::clone(&shared);
+        let (own, bounds_of_layers) = (Arc::clone(&shared), Arc::clone(&bounds));
         let of_the_pass = hooks.on_pass(move |event| {
             let mut shared = lock(&own);
             let records = &mut shared.records;
-            records.par_iter_mut().zip(&bounds).enumerate().for_each(|(index, (record, bound))| {
+            records.par_iter_mut().zip(&*bounds_of_layers).enumerate().for_each(|(index, (record, bound))| {
                 look(event, index, *bound, record);
             });
             if shared.keep_boundary {
@@ -80,30 +82,27 @@ impl Recorder {
         let own = Arc::clone(&shared);
         let of_updates = hooks.on_update(Layers::All, move |event| {
             let record = &mut lock(&own).records[event.layer - 1];
-            let [gradient, update, value] =
-                [event.norms.gradient, event.norms.update, event.norms.value].map(f64::sqrt);
-            let of_the_gradient = match event.parameter {
+            let [update, value] = [event.norms.update, event.norms.value].map(f64::sqrt);
+            let gradient = finite(event.norms.ln_gradient.exp());
+            match event.parameter {
                 Parameter::Weight => {
                     record.weight_norm = finite(value);
                     record.update_norm = finite(update);
                     record.update_ratio = finite(update / value);
                     record.update_cosine = finite(event.norms.cosine);
-                    &mut record.weight_grad_norm
+                    record.weight_grad_norm = gradient;
                 }
                 Parameter::Bias => {
                     record.bias_norm = finite(value);
-                    &mut record.bias_grad_norm
+                    record.bias_grad_norm = gradient;
                 }
-            };
-            if summed_by_the_optimizer::<T>() {
-                *of_the_gradient = finite(gradient);
             }
             if !update.is_finite() {
                 add(&mut record.non_finite, count_non_finite(event.update));
             }
             Ok(())
         });
-        Self { handles: [of_the_pass, of_updates], shared }
+        Self { handles: [of_the_pass, of_updates], shared, bounds }
     }
 
     /// Tells whether the coming step is recorded, and whether with its boundary.
@@ -115,6 +114,18 @@ impl Recorder {
             shared.keep_boundary = boundary;
             shared.boundary = None;
         }
+    }
+
+    /// The way forward of a step that nobody had asked to record, from the tape that it left: for a loss that is not finite.
+    pub fn of_the_tape<T: Real>(&self, tape: &Tape<T>, step: u64) -> Vec<LayerRecord> {
+        let layers = tape.layers().iter().zip(&*self.bounds).enumerate();
+        layers
+            .map(|(index, (layer, bound))| {
+                let mut record = LayerRecord { step, layer: index + 1, ..LayerRecord::default() };
+                Moments::of(&layer.pre_activation, &layer.output, &layer.slope, *bound).write(&mut record);
+                record
+            })
+            .collect()
     }
 
     /// The layers of the step that was recorded last, first layer first.
@@ -133,11 +144,6 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether the optimiser sums the squares of the gradients on its way, in f64, where those of narrow formats neither under- nor overflow.
-fn summed_by_the_optimizer<T: Real>() -> bool {
-    size_of::<T>() < size_of::<f64>()
-}
-
 /// What a pass tells of one layer.
 fn look<T: Real>(event: &PassEvent<'_, T>, index: usize, bound: f64, record: &mut LayerRecord) {
     let layer = &event.tape.layers()[index];
@@ -147,17 +153,6 @@ fn look<T: Real>(event: &PassEvent<'_, T>, index: usize, bound: f64, record: &mu
     record.pre_activation_grad_norm = finite(signal.ln_pre_activation.exp());
     if record.activation_grad_norm.is_none() || record.pre_activation_grad_norm.is_none() {
         add(&mut record.non_finite, count_non_finite(event.gradients.pre_activations[index].as_slice()));
-    }
-    let weights = event.gradients.weights[index].as_slice();
-    let biases = event.gradients.biases[index].as_ref().map(|bias| bias.as_slice());
-    if !summed_by_the_optimizer::<T>() {
-        record.weight_grad_norm = finite(ln_norm(weights).exp());
-        record.bias_grad_norm = biases.and_then(|biases| finite(ln_norm(biases).exp()));
-        for (norm, entries) in [(record.weight_grad_norm, Some(weights)), (record.bias_grad_norm, biases)] {
-            if let Some(entries) = entries.filter(|_| norm.is_none()) {
-                add(&mut record.non_finite, count_non_finite(entries));
-            }
-        }
     }
 }
 
@@ -254,8 +249,8 @@ impl<T: Real> pulp::NullaryFnOnce for Sweep<'_, T> {
     #[inline(always)]
     fn call(self) -> [usize; 2] {
         let Self { moments, h, x, slope, bound } = self;
-        let [mut below, mut zero] = [Lanes::default(); 2];
-        let (mut wide, mut flags) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let [mut below, mut zero] = [0_u64; 2];
+        let mut wide = [0.0; BLOCK];
         for ((h, x), slope) in h.chunks(BLOCK).zip(x.chunks(BLOCK)).zip(slope.chunks(BLOCK)) {
             for (part, sums) in [(h, &mut moments.pre_activation), (x, &mut moments.output)] {
                 let wide = &mut wide[..part.len()];
@@ -263,13 +258,15 @@ impl<T: Real> pulp::NullaryFnOnce for Sweep<'_, T> {
                 sums[0].add(wide);
                 sums[1].add_products(wide, wide);
             }
-            let (wide, flags) = (&mut wide[..slope.len()], &mut flags[..slope.len()]);
+            let wide = &mut wide[..slope.len()];
             wide.iter_mut().zip(slope).for_each(|(wide, value)| *wide = value.to_f64().abs());
-            flags.iter_mut().zip(&*wide).for_each(|(flag, d)| *flag = if *d < bound { 1.0 } else { 0.0 });
-            below.add(flags);
-            flags.iter_mut().zip(&*wide).for_each(|(flag, d)| *flag = if *d == 0.0 { 1.0 } else { 0.0 });
-            zero.add(flags);
+            // Most often no slope of a block is small.
+            let smallest = wide.iter().fold(f64::INFINITY, |smallest, d| if *d < smallest { *d } else { smallest });
+            if smallest < bound {
+                below += wide.iter().map(|d| u64::from(*d < bound)).sum::<u64>();
+                zero += wide.iter().map(|d| u64::from(*d == 0.0)).sum::<u64>();
+            }
         }
-        [below, zero].map(|count| count.total() as usize)
+        [below, zero].map(|count| count as usize)
     }
 }

@@ -9,17 +9,26 @@ use super::record::{
 };
 use super::{Recorder, checkpoint, forecast};
 use crate::linalg::Real;
-use crate::network::{Hooks, TrainError, Trainer};
-use crate::spec::{AlertKind, Clip, Loss, Policies, Policy, Spec};
+use crate::network::{Hooks, StepOutcome, TrainError, Trainer, awake};
+use crate::spec::{AlertKind, BlockSpec, Clip, Loss, Policies, Policy, Spec};
 
 /// What goes on around a training: where records go, whether it is to end, when to save.
-pub trait Companion<T: Real> {
+pub trait Companion<T: Real>: Send {
     /// Takes a record.
     ///
     /// # Errors
     ///
     /// An error of the disk ends the training.
     fn record(&mut self, record: &Record) -> std::io::Result<()>;
+
+    /// Takes the records of all layers of the step that was recorded last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Companion::record`].
+    fn layers(&mut self, layers: &[LayerRecord]) -> std::io::Result<()> {
+        layers.iter().try_for_each(|layer| self.record(&Record::Layer(*layer)))
+    }
 
     /// Called after every step with the training as it is now: the place for checkpoints.
     ///
@@ -59,7 +68,7 @@ pub struct Outcome {
     pub final_loss: f64,
     /// Loss and accuracy at the end.
     pub evaluation: EvaluationRecord,
-    /// Median wall time of a step with everything that is recorded, in seconds.
+    /// Mean wall time of a step with everything that is recorded, in seconds; without evaluations and checkpoints.
     pub seconds_per_step: f64,
     /// Alerts raised in this session.
     pub alerts: Vec<AlertRecord>,
@@ -90,7 +99,7 @@ impl<T: Real> Session<T> {
         let first_loss = trainer.evaluate_first(FIRST_SAMPLES)?.loss;
         let mut reference = reference(spec, predicted);
         reference.first_loss = Some(first_loss).filter(|loss| loss.is_finite() && *loss > 0.0);
-        let alarm = Alarm::new(reference, train.watch.on_alert, train.watch.record.count(train.steps));
+        let alarm = Alarm::new(reference, train.watch.on_alert, train.steps);
         Ok(Self { spec: spec.clone(), trainer, alarm, recorder, hooks })
     }
 
@@ -158,10 +167,16 @@ impl<T: Real> Session<T> {
     ///
     /// [`SessionError`]: the companion could not write, or a step could not be made.
     pub fn run(&mut self, companion: &mut dyn Companion<T>) -> Result<Outcome, SessionError> {
+        // What is done between two steps is done there too: the cores that share the steps would fall asleep meanwhile.
+        if self.trainer.is_shared_here() { awake(|| self.run_here(companion)) } else { self.run_here(companion) }
+    }
+
+    fn run_here(&mut self, companion: &mut dyn Companion<T>) -> Result<Outcome, SessionError> {
         let begun = Instant::now();
         let train = self.trainer.spec().clone();
         let first = self.trainer.steps();
-        let (mut alerts, mut times) = (Vec::new(), Vec::new());
+        let mut alerts = Vec::new();
+        let (mut seconds, mut timed) = (0.0, 0_u32);
         let mut final_loss = f64::NAN;
         let mut evaluated: Option<EvaluationRecord> = None;
         let mut ending = Ending::Finished;
@@ -181,54 +196,52 @@ impl<T: Real> Session<T> {
             }
             let started = Instant::now();
             let step = self.trainer.steps();
-            let recorded = train.watch.record.contains(step);
+            let recorded = train.watch.record.contains(step) || self.alarm.wants_everything();
             let forecast_due = recorded && forecast::is_due(step);
             self.recorder.begin(recorded, forecast_due);
             // Before the update: the gradients are those of these weights.
             let statistics = forecast_due.then(|| forecast::statistics(self.trainer.network()));
             let outcome = self.trainer.step(&mut self.hooks)?;
             final_loss = outcome.loss;
-            let broken = !outcome.loss.is_finite();
-            if recorded || broken {
-                let (layers, boundary) = if recorded { self.recorder.take(step) } else { (Vec::new(), None) };
-                let record = StepRecord {
-                    step,
-                    loss: Some(outcome.loss).filter(|loss| loss.is_finite()),
-                    learning_rate: Some(outcome.learning_rate),
-                    grad_norm: global_norm(&layers),
-                    clipped: outcome.clipped.map(|clipped| clipped.active),
-                    non_finite: recorded.then(|| layers.iter().filter_map(|layer| layer.non_finite).sum()),
-                    seconds: Some(begun.elapsed().as_secs_f64()),
-                };
-                companion.record(&Record::Step(record))?;
-                for layer in &layers {
-                    companion.record(&Record::Layer(*layer))?;
-                }
-                if let Some((statistics, boundary)) =
-                    statistics.zip(boundary).filter(|_| forecast::is_quick(&self.spec, &layers))
-                {
-                    let precision = self.spec.network.precision;
-                    for prediction in forecast::from_statistics(statistics, boundary, precision, step) {
-                        companion.record(&Record::Prediction(prediction))?;
-                    }
-                }
-                let raised = self.alarm.observe(&record, &layers);
-                let stop = self.act_on(&raised, train.watch.on_alert);
-                for alert in raised {
-                    companion.record(&Record::Alert(alert.clone()))?;
-                    alerts.push(alert);
-                }
-                if broken {
-                    ending = Ending::NotFinite;
-                    break;
-                }
-                if stop {
-                    companion.after_step(&self.trainer, &self.alarm)?;
-                    ending = Ending::Stopped;
-                    break;
+            let (layers, boundary) =
+                if recorded { self.recorder.take(step) } else { (self.afterwards(&outcome), None) };
+            let record = StepRecord {
+                step,
+                loss: finite(outcome.loss),
+                learning_rate: Some(outcome.learning_rate),
+                grad_norm: finite(outcome.ln_gradient().exp()),
+                clipped: outcome.clipped.map(|clipped| clipped.active),
+                weight_grad_norms: outcome.updates.iter().map(|layer| finite(layer.weight.ln_gradient.exp())).collect(),
+                non_finite: (!layers.is_empty()).then(|| layers.iter().filter_map(|layer| layer.non_finite).sum()),
+                seconds: Some(begun.elapsed().as_secs_f64()),
+            };
+            let raised = self.alarm.observe(&record, &layers);
+            let stop = self.act_on(&raised, train.watch.on_alert);
+            companion.record(&Record::Step(record))?;
+            companion.layers(&layers)?;
+            if let Some((statistics, boundary)) =
+                statistics.zip(boundary).filter(|_| forecast::is_quick(&self.spec, &layers))
+            {
+                let precision = self.spec.network.precision;
+                for prediction in forecast::from_statistics(statistics, boundary, precision, step) {
+                    companion.record(&Record::Prediction(prediction))?;
                 }
             }
-            times.push(started.elapsed().as_secs_f64());
+            for alert in raised {
+                companion.record(&Record::Alert(alert.clone()))?;
+                alerts.push(alert);
+            }
+            if !outcome.loss.is_finite() {
+                ending = Ending::NotFinite;
+                break;
+            }
+            if stop {
+                companion.after_step(&self.trainer, &self.alarm)?;
+                ending = Ending::Stopped;
+                break;
+            }
+            seconds += started.elapsed().as_secs_f64();
+            timed += 1;
             if train.evaluate_every > 0 && (step + 1).is_multiple_of(train.evaluate_every) && step + 1 < train.steps {
                 let evaluation = self.evaluate()?;
                 companion.record(&Record::Evaluation(evaluation))?;
@@ -249,9 +262,24 @@ impl<T: Real> Session<T> {
             ending = Ending::NotFinite;
         }
         companion.record(&Record::End { step: steps, reason: ending })?;
-        times.sort_by(f64::total_cmp);
-        let seconds_per_step = times.get(times.len() / 2).copied().unwrap_or(f64::NAN);
+        // Not finite where no step was timed.
+        let seconds_per_step = seconds / f64::from(timed);
         Ok(Outcome { ending, steps, steps_here: steps - first, final_loss, evaluation, seconds_per_step, alerts })
+    }
+
+    /// What can still be told of the layers of a step that was not to be recorded, if it left numbers that are not finite.
+    fn afterwards(&self, outcome: &StepOutcome) -> Vec<LayerRecord> {
+        if outcome.loss.is_finite() && outcome.ln_gradient() < f64::INFINITY {
+            return Vec::new();
+        }
+        let mut layers = self.recorder.of_the_tape(self.trainer.tape(), outcome.step);
+        for (layer, update) in layers.iter_mut().zip(&outcome.updates) {
+            layer.weight_grad_norm = finite(update.weight.ln_gradient.exp());
+            layer.bias_grad_norm = update.bias.and_then(|bias| finite(bias.ln_gradient.exp()));
+            let lost = layer.weight_grad_norm.is_none() || (update.bias.is_some() && layer.bias_grad_norm.is_none());
+            layer.non_finite = layer.non_finite.max(Some(u64::from(lost)));
+        }
+        layers
     }
 
     /// Does what the policies say; `true` to end.
@@ -271,7 +299,6 @@ impl<T: Real> Session<T> {
     }
 
     fn evaluate(&self) -> Result<EvaluationRecord, TrainError> {
-        let finite = |value: f64| Some(value).filter(|value| value.is_finite());
         let (train, test) = (self.trainer.evaluate_train()?, self.trainer.evaluate_test()?);
         Ok(EvaluationRecord {
             step: self.trainer.steps(),
@@ -283,17 +310,8 @@ impl<T: Real> Session<T> {
     }
 }
 
-/// Norm over all weights and biases.
-fn global_norm(layers: &[LayerRecord]) -> Option<f64> {
-    let mut largest = 0.0_f64;
-    for layer in layers {
-        largest = largest.max(layer.weight_grad_norm?).max(layer.bias_grad_norm.unwrap_or(0.0));
-    }
-    if layers.is_empty() || largest == 0.0 {
-        return Some(0.0).filter(|_| !layers.is_empty());
-    }
-    let parts = layers.iter().flat_map(|layer| [layer.weight_grad_norm, layer.bias_grad_norm]).flatten();
-    Some(largest * parts.map(|norm| (norm / largest).powi(2)).sum::<f64>().sqrt())
+fn finite(value: f64) -> Option<f64> {
+    Some(value).filter(|value| value.is_finite())
 }
 
 /// Samples whose mean loss at the start later losses are compared with.
@@ -307,7 +325,7 @@ fn reference(spec: &Spec, predicted: Vec<PredictionRecord>) -> Reference {
         first_loss: None,
         loss_is_positive: matches!(spec.loss, Loss::Mse | Loss::CrossEntropy),
         predicted,
-        sigma_w: blocks.iter().map(|block| (block.sigma_w(), forecast::critical_sigma_w(block))).collect(),
+        sigma_w: blocks.iter().map(BlockSpec::sigma_w).zip(forecast::critical_sigma_w(blocks)).collect(),
         activations: blocks.iter().map(|block| block.activation.name().to_owned()).collect(),
         entries: blocks.iter().map(|block| block.fan_in * block.fan_out).collect(),
         units: blocks.iter().map(|block| block.fan_out).collect(),

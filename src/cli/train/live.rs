@@ -58,13 +58,14 @@ impl Live {
         }
         match record {
             Record::Step(step) => {
-                self.step = *step;
+                self.step = step.clone();
                 self.incoming.clear();
+                self.take_step();
             }
             Record::Layer(layer) => {
                 self.incoming.push(*layer);
                 if self.incoming.len() == self.histories.len() {
-                    self.take_step();
+                    self.layers = std::mem::take(&mut self.incoming);
                 }
             }
             Record::Prediction(PredictionRecord { layer, log10_weight_grad_norm, .. }) => {
@@ -78,10 +79,8 @@ impl Live {
     }
 
     fn take_step(&mut self) {
-        self.layers = std::mem::take(&mut self.incoming);
-        for (history, layer) in self.histories.iter_mut().zip(&self.layers) {
-            let log = layer.weight_grad_norm.map_or(f64::NAN, f64::log10);
-            history.push_back(log);
+        for (history, norm) in self.histories.iter_mut().zip(&self.step.weight_grad_norms) {
+            history.push_back(norm.map_or(f64::NAN, f64::log10));
             if history.len() > HISTORY {
                 history.pop_front();
             }
@@ -129,13 +128,14 @@ impl Live {
         );
         let _ = writeln!(output, "{}", cut(&head, columns));
         self.lines = 1;
+        let norm = |index: usize| self.step.weight_grad_norms.get(index).copied().flatten();
         for index in chosen(self.layers.len(), most) {
             let layer = &self.layers[index];
             let expected = self.expected[index].map_or_else(String::new, |log| format!("(expected {:>8})", power(log)));
             let text = format!(
                 "layer {:>4}  |dL/dW| {:>8} {expected:<20} {}  saturated {:>3.0} %  update {}",
                 layer.layer,
-                layer.weight_grad_norm.map_or_else(|| "-".to_owned(), |norm| power(norm.log10())),
+                norm(index).map_or_else(|| "-".to_owned(), |norm| power(norm.log10())),
                 sparkline(&self.histories[index]),
                 100.0 * layer.saturated_fraction.unwrap_or(0.0),
                 layer.update_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1e}")),

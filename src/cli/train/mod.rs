@@ -17,7 +17,9 @@ use crate::network::{TrainError, Trainer};
 use crate::spec::{Spec, with_real};
 use crate::watch::alarm::Alarm;
 use crate::watch::checkpoint::{CheckpointError, linear_algebra};
-use crate::watch::{AlertRecord, Companion, Ending, EvaluationRecord, Outcome, Record, Session, SessionError};
+use crate::watch::{
+    AlertRecord, Companion, Ending, EvaluationRecord, LayerRecord, Outcome, Record, Session, SessionError,
+};
 use live::Live;
 use store::Store;
 
@@ -133,7 +135,7 @@ fn train_in<T: Real>(
         }
         let reopened = Store::reopen(directory, every, &opening, state.step, train.evaluate_every);
         reopened.map(|(store, logged)| {
-            let expected = (0..state.step).rev().find(|step| train.watch.record.contains(*step));
+            let expected = state.step.checked_sub(1);
             if logged < expected {
                 let known = logged.map_or_else(|| "no step".to_owned(), |step| format!("steps up to {step}"));
                 console::line(&format!(
@@ -211,6 +213,13 @@ impl<T: Real> Companion<T> for Files<'_> {
         }
         self.live.record(record);
         self.store.record(record)
+    }
+
+    fn layers(&mut self, layers: &[LayerRecord]) -> std::io::Result<()> {
+        if self.live.is_shown() {
+            layers.iter().for_each(|layer| self.live.record(&Record::Layer(*layer)));
+        }
+        self.store.layers(layers)
     }
 
     fn after_step(&mut self, trainer: &Trainer<T>, alarm: &Alarm) -> Result<(), CheckpointError> {

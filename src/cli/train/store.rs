@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rayon::prelude::*;
 
 use crate::linalg::Real;
 use crate::network::Trainer;
@@ -13,7 +14,7 @@ use crate::spec::Spec;
 use crate::tensor_file::{TEMPORARY, TensorFileError};
 use crate::watch::alarm::Alarm;
 use crate::watch::checkpoint::{CheckpointError, save, save_weights};
-use crate::watch::{Record, line};
+use crate::watch::{LayerRecord, Record, line};
 
 /// Name of the log in a run's directory.
 const LOG: &str = "log.jsonl";
@@ -63,6 +64,9 @@ fn take(directory: &Path) -> anyhow::Result<File> {
 
 /// The log reaches the system at least as often: whoever watches it sees it grow.
 const FLUSH: Duration = Duration::from_millis(250);
+
+/// Lines that one core writes at once: some ten microseconds.
+const LINES_AT_ONCE: usize = 16;
 
 /// Whether a directory holds a run.
 pub(super) fn holds_a_run(directory: &Path) -> bool {
@@ -163,6 +167,14 @@ impl Store {
             self.flushed = Instant::now();
         }
         Ok(())
+    }
+
+    /// Appends the records of all layers of a step; the cores share the work of writing numbers down.
+    pub fn layers(&mut self, layers: &[LayerRecord]) -> std::io::Result<()> {
+        let lines =
+            |layers: &[LayerRecord]| layers.iter().map(|layer| line(&Record::Layer(*layer))).collect::<String>();
+        let parts: Vec<String> = layers.par_chunks(LINES_AT_ONCE).map(lines).collect();
+        parts.iter().try_for_each(|text| self.log.write_all(text.as_bytes()))
     }
 
     /// Saves the training if it is time.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::super::{Gradients, Network, Parameter};
-use crate::linalg::Real;
+use crate::linalg::{LnNorm, Real};
 use crate::numeric::Lanes;
 use crate::spec::Optimizer;
 
@@ -28,14 +28,15 @@ struct LayerSlots<T> {
     bias: [Vec<T>; 2],
 }
 
-/// Sizes of one parameter's update, squared and summed in f64; NaN where nobody wanted them.
+/// Sizes of one parameter's gradient and update, summed in f64.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct UpdateNorms {
-    /// `|g|^2` of the gradient as it came from the loss, before clipping.
-    pub gradient: f64,
-    /// `|u|^2` of the update u that was added.
+    /// `ln |g|` of the gradient as it came from the loss, before clipping: negative infinity where it is zero, NaN or infinity where it is not
+    /// finite. It is known of every step.
+    pub ln_gradient: f64,
+    /// `|u|^2` of the update u that was added; NaN where nobody wanted it.
     pub update: f64,
-    /// `|w|^2` before it.
+    /// `|w|^2` before it; NaN where nobody wanted it.
     pub value: f64,
     /// Cosine of the angle between this update and the one before, over evenly spaced blocks of 256, of at most about twice [`COSINE_ENTRIES`]
     /// entries; NaN where there is none, or one of them is zero.
@@ -60,7 +61,7 @@ struct Step {
     rule: Optimizer,
     rate: f64,
     decay: f64,
-    /// Whether sizes are wanted.
+    /// Whether the sizes of updates are wanted.
     observed: bool,
     /// 1 - b^t of Adam.
     corrections: [f64; 2],
@@ -85,7 +86,7 @@ impl<T: Real> OptimizerState<T> {
     }
 
     /// Changes the network by one step at the given learning rate. The gradients are replaced by the updates that were added;
-    /// `previous` are those of the step before, to be compared with. Sizes are computed where somebody wants to see them.
+    /// `previous` are those of the step before, to be compared with. Sizes of updates are computed where somebody wants to see them.
     pub fn update(
         &mut self,
         network: &mut Network<T>,
@@ -223,9 +224,7 @@ impl Step {
         widen(update, g);
         widen(first, m);
         widen(second, s);
-        if self.observed {
-            norms.gradient.add_products(g, g);
-        }
+        norms.gradient.add(g);
         // Decoupled decay acts on the weights alone.
         if decay != 0.0 && !matches!(self.rule, Optimizer::AdamW { .. }) {
             g.iter_mut().zip(&*w).for_each(|(g, w)| *g += decay * w);
@@ -307,7 +306,7 @@ fn round<T: Real>(from: &[f64], to: &mut [T]) {
 /// The sums behind [`UpdateNorms`]; the last three over the blocks of the cosine.
 #[derive(Default)]
 struct Norms {
-    gradient: Lanes,
+    gradient: LnNorm,
     update: Lanes,
     value: Lanes,
     along: Lanes,
@@ -319,7 +318,7 @@ impl Norms {
     fn read(&self, observed: bool) -> UpdateNorms {
         let known = |sum: &Lanes| if observed { sum.total() } else { f64::NAN };
         UpdateNorms {
-            gradient: known(&self.gradient),
+            ln_gradient: self.gradient.total(),
             update: known(&self.update),
             value: known(&self.value),
             // 0 / 0 where there is no update before.

@@ -8,7 +8,7 @@ use super::super::{BoundLoss, Gradients, LossShapeError, Network, Parameter, Pas
 use super::clip::{clip_known, ln_norms};
 use super::{Clipped, LayerUpdate, OptimizerState};
 use crate::data::{Split, Targets, TrainingSet, shuffled};
-use crate::linalg::{LinalgError, Real, SingleThreadedBlas};
+use crate::linalg::{LinalgError, Real, SingleThreadedBlas, ln_hypot};
 use crate::spec::{Clip, Loss, Spec, TrainSpec};
 use crate::stats::Stream;
 
@@ -105,8 +105,16 @@ pub struct StepOutcome {
     pub learning_rate: f64,
     /// What clipping saw and did, where there is any.
     pub clipped: Option<Clipped>,
-    /// Sizes of the updates, first layer first; NaN where no hook on updates is there to see them.
+    /// Sizes of the gradients and updates, first layer first.
     pub updates: Vec<LayerUpdate>,
+}
+
+impl StepOutcome {
+    /// `ln |g|` over all weights and biases, before clipping: negative infinity where all are zero, NaN or infinity where one is not finite.
+    pub fn ln_gradient(&self) -> f64 {
+        let parts = self.updates.iter().flat_map(|layer| [Some(layer.weight), layer.bias]).flatten();
+        parts.map(|norms| norms.ln_gradient).fold(f64::NEG_INFINITY, ln_hypot)
+    }
 }
 
 /// Loss and accuracy over many samples.
@@ -240,6 +248,16 @@ impl<T: Real> Trainer<T> {
         self.step = step;
     }
 
+    /// Whether a step that is made here calls other cores in: not inside the pool, where they are there already.
+    pub(crate) fn is_shared_here(&self) -> bool {
+        self.shares && rayon::current_thread_index().is_none()
+    }
+
+    /// What the last pass left: inputs, pre-activations, slopes and outputs before the last update.
+    pub fn tape(&self) -> &Tape<T> {
+        &self.tape
+    }
+
     /// The updates of the last step (in the form of gradients), if there was one.
     pub fn last_updates(&self) -> Option<&Gradients<T>> {
         Some(&self.gradients).filter(|gradients| !gradients.weights.is_empty())
@@ -275,7 +293,7 @@ impl<T: Real> Trainer<T> {
     /// updates: then the step has been made and counts.
     pub fn step(&mut self, hooks: &mut Hooks<'_, T>) -> Result<StepOutcome, TrainError> {
         // Inside the pool: handing every product over to it from outside would cost more than a small one takes.
-        if self.shares && rayon::current_thread_index().is_none() {
+        if self.is_shared_here() {
             share::awake(|| self.step_here(hooks))
         } else {
             rayon::scope(|_| self.step_here(hooks))
@@ -288,28 +306,33 @@ impl<T: Real> Trainer<T> {
         let chosen = self.batches.at(step, &self.split.train, &self.inputs, &mut self.batch_input);
         self.loss.bind(chosen, &mut self.bound);
         let number = usize::try_from(step).unwrap_or(usize::MAX);
-        std::mem::swap(&mut self.gradients, &mut self.previous);
-        // One room for both.
-        std::mem::swap(&mut self.gradients.pre_activations, &mut self.previous.pre_activations);
-        let result = self.pass(number, hooks);
-        let value = match result {
+        let observed = hooks.observe_updates();
+        // The updates of the step before are kept where somebody compares; otherwise the gradients take their room, which is in the cache.
+        if observed {
+            std::mem::swap(&mut self.gradients, &mut self.previous);
+            std::mem::swap(&mut self.gradients.pre_activations, &mut self.previous.pre_activations);
+        }
+        let value = match self.pass(number, hooks) {
             Ok(value) => value,
             Err(error) => {
-                std::mem::swap(&mut self.gradients, &mut self.previous);
+                if observed {
+                    std::mem::swap(&mut self.gradients, &mut self.previous);
+                } else {
+                    self.gradients = Gradients::new();
+                }
                 return Err(error);
             }
         };
         // The norms before clipping: afterwards small entries may have been rounded away.
         let norms = self.clip.map(|_| ln_norms(&self.gradients));
         let clipped = self.clip.zip(norms.as_ref()).map(|(bound, norms)| clip_known(&mut self.gradients, bound, norms));
-        let previous = Some(&self.previous).filter(|previous| !previous.weights.is_empty());
-        let observed = hooks.observe_updates();
+        let previous = Some(&self.previous).filter(|previous| observed && !previous.weights.is_empty());
         let mut updates =
             self.optimizer.update(&mut self.network, &mut self.gradients, previous, learning_rate, observed);
-        for (update, (weight, bias)) in updates.iter_mut().zip(norms.iter().flatten()).filter(|_| observed) {
-            update.weight.gradient = (2.0 * weight).exp();
+        for (update, (weight, bias)) in updates.iter_mut().zip(norms.iter().flatten()) {
+            update.weight.ln_gradient = *weight;
             if let (Some(update), Some(bias)) = (&mut update.bias, bias) {
-                update.gradient = (2.0 * bias).exp();
+                update.ln_gradient = *bias;
             }
         }
         self.step += 1;

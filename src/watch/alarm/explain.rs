@@ -65,7 +65,10 @@ pub(super) fn non_finite(
     reference: &Reference,
     policies: &Policies,
 ) -> AlertRecord {
-    let first = layers.iter().find(|layer| layer.non_finite.is_some_and(|count| count > 0));
+    let lost = |layer: &&LayerRecord| layer.non_finite.is_some_and(|count| count > 0);
+    // On the way forward the first layer is hit first, on the way back the last.
+    let forward = layers.iter().filter(lost).find(|layer| layer.pre_activation_rms.is_none());
+    let first = forward.or_else(|| layers.iter().rev().find(lost));
     let view = View { step, layers, reference, layer: first.map(|layer| layer.layer) };
     let where_from = match first {
         Some(layer) if layer.pre_activation_rms.is_none() => {

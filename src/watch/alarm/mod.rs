@@ -26,6 +26,12 @@ use scores::History;
 /// Probability of any false alarm of the ten tests in a run, if the tails of the scores are as stated, given the past.
 pub const FALSE_ALARMS: f64 = 0.01;
 
+/// Steps at the start that are recorded in full: a learning rate that is far too large shows at once.
+const FIRST_STEPS: u32 = 5;
+
+/// Steps that are recorded in full after one at which something looked wrong.
+const CLOSE_STEPS: u32 = 5;
+
 /// What a test looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +56,13 @@ pub enum Test {
     Overflow,
     /// The lower end.
     Underflow,
+}
+
+impl Test {
+    /// Whether it needs the loss and the gradient's norm alone, which are known of every step.
+    fn is_of_the_network(self) -> bool {
+        matches!(self, Self::LossRise | Self::GradientRise)
+    }
 }
 
 /// A test with the scale of its score in healthy runs.
@@ -90,6 +103,8 @@ pub struct Alarm {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlarmState {
     tests: BTreeMap<Test, SequentialTest>,
+    /// Coming steps that are to be recorded in full.
+    closely: u32,
     /// Tests that have raised an alert and are not quiet again.
     raised: Vec<Test>,
     broken: bool,
@@ -97,10 +112,16 @@ pub struct AlarmState {
 }
 
 impl Alarm {
-    /// A watch over a run of so many recorded steps.
-    pub fn new(reference: Reference, policies: Policies, recorded_steps: u64) -> Self {
-        let alpha = FALSE_ALARMS / (RULES.len() as f64 * recorded_steps.max(1) as f64);
-        Self { reference, policies, alpha, state: AlarmState::default() }
+    /// A watch over a run of so many steps.
+    pub fn new(reference: Reference, policies: Policies, steps: u64) -> Self {
+        let alpha = FALSE_ALARMS / (RULES.len() as f64 * steps.max(1) as f64);
+        Self { reference, policies, alpha, state: AlarmState { closely: FIRST_STEPS, ..AlarmState::default() } }
+    }
+
+    /// Whether the coming step is to be recorded in full, whatever the schedule says: the first ones are, and those after a step at which
+    /// something looked wrong.
+    pub fn wants_everything(&self) -> bool {
+        self.state.closely > 0
     }
 
     /// What the run is compared with.
@@ -134,18 +155,23 @@ impl Alarm {
         Some(explain::preflight(&score, &self.reference, &self.policies))
     }
 
-    /// The scores of a step, for calibration: as [`Alarm::observe`] would see them.
+    /// The scores of a step, for calibration: as [`Alarm::observe`] would see them. Those of layers only where these were recorded.
     pub fn scores(&mut self, step: &StepRecord, layers: &[LayerRecord]) -> Vec<(Test, Score)> {
         self.state.history.add(step, layers);
+        let known = |rule: &&Rule| !layers.is_empty() || rule.test.is_of_the_network();
         RULES
             .iter()
+            .filter(known)
             .filter_map(|rule| Some((rule.test, self.state.history.score(rule.test, &self.reference)?)))
             .collect()
     }
 
-    /// Looks at a recorded step and tells what there is to worry about.
+    /// Looks at a step and tells what there is to worry about; `layers` is empty where they were not recorded.
     pub fn observe(&mut self, step: &StepRecord, layers: &[LayerRecord]) -> Vec<AlertRecord> {
-        let broken = step.loss.is_none() || step.non_finite.is_some_and(|count| count > 0);
+        self.state.closely = self.state.closely.saturating_sub(1);
+        let broken = step.loss.is_none()
+            || step.non_finite.is_some_and(|count| count > 0)
+            || step.weight_grad_norms.iter().any(Option::is_none);
         let mut alerts = Vec::new();
         if broken && !self.state.broken {
             self.state.broken = true;
@@ -154,6 +180,7 @@ impl Alarm {
         if broken {
             return alerts;
         }
+        let mut suspicious = self.state.history.has_jumped(step);
         for (test, score) in self.scores(step, layers) {
             let Some(rule) = RULES.iter().find(|rule| rule.test == test) else { continue };
             let sequential = self.state.tests.entry(test).or_default();
@@ -161,10 +188,16 @@ impl Alarm {
             let raised = self.state.raised.contains(&test);
             if alarm && !raised {
                 self.state.raised.push(test);
-                alerts.push(explain::alert(rule, &score, step, layers, &self.reference, &self.policies));
+                let known = if layers.is_empty() { self.state.history.newest() } else { layers };
+                alerts.push(explain::alert(rule, &score, step, known, &self.reference, &self.policies));
             } else if raised && sequential.is_quiet() {
                 self.state.raised.retain(|other| *other != test);
             }
+            // What has been told is no news.
+            suspicious |= !raised && !sequential.is_quiet();
+        }
+        if suspicious || self.state.history.nears_the_end(&self.reference) {
+            self.state.closely = CLOSE_STEPS;
         }
         alerts
     }

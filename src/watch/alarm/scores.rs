@@ -51,15 +51,14 @@ pub struct History {
     losses: Vec<f64>,
     /// Moving average of the loss.
     smooth_loss: Option<f64>,
-    /// Its smallest value so far, and how many records ago that was.
+    /// Its smallest value so far, and how many steps ago that was.
     best_loss: Option<(f64, u64)>,
     /// log10 of the gradient's norm: its moving average before the newest step.
     smooth_gradient: Option<f64>,
     first_gradient: Option<f64>,
-    /// log10 of the largest size among the numbers, by recorded step, newest last.
-    sizes: Vec<f64>,
-    /// The newest records.
-    #[serde(skip)]
+    /// log10 of the largest size among the numbers, by step that was recorded in full, newest last.
+    sizes: Vec<(u64, f64)>,
+    /// The newest records of the layers.
     newest: Vec<LayerRecord>,
     gradient: Option<f64>,
 }
@@ -74,9 +73,16 @@ const USUAL_UPDATE: f64 = 1e-3;
 /// Weight of the newest step in moving averages.
 const NEWEST: f64 = 0.1;
 
-/// Recorded steps over which growth is looked at, and over which it is carried on.
+/// Full records over which growth is looked at, and steps over which it is carried on.
 const WINDOW: usize = 4;
 const AHEAD: f64 = 5.0;
+
+/// Steps over which it is carried on to decide whether a closer look is due.
+const FAR_AHEAD: f64 = 25.0;
+
+/// A loss, or a gradient, that is so many times its moving average is worth a closer look.
+const JUMP: f64 = 1.5;
+const GRADIENT_JUMP: f64 = 3.0;
 
 /// Largest Gaussian number among a million, in standard deviations.
 const TALLEST: f64 = 5.0;
@@ -125,12 +131,42 @@ impl History {
         }
         self.gradient = step.grad_norm.filter(|norm| *norm > 0.0).map(f64::log10);
         self.first_gradient = self.first_gradient.or(self.gradient);
+        if layers.is_empty() {
+            return;
+        }
         self.newest = layers.to_vec();
         // Only what JSON can hold: the state goes into checkpoints.
-        self.sizes.extend(Some(self.largest_size()).filter(|size| size.is_finite()));
+        let size = Some(self.largest_size()).filter(|size| size.is_finite());
+        self.sizes.extend(size.map(|size| (step.step, size)));
         if self.sizes.len() > WINDOW {
             self.sizes.remove(0);
         }
+    }
+
+    /// The newest records of the layers; empty before the first.
+    pub(super) fn newest(&self) -> &[LayerRecord] {
+        &self.newest
+    }
+
+    /// Whether the loss or the gradient of a coming step is far above what was usual before it.
+    pub(super) fn has_jumped(&self, step: &StepRecord) -> bool {
+        let above = |now: Option<f64>, usual: Option<f64>, factor: f64| {
+            now.zip(usual).is_some_and(|(now, usual)| usual > 0.0 && now > factor * usual)
+        };
+        above(step.loss, self.smooth_loss, JUMP) || above(step.grad_norm, self.usual_gradient_norm(), GRADIENT_JUMP)
+    }
+
+    /// Whether the largest number would pass the end of the format before long if it went on growing.
+    pub(super) fn nears_the_end(&self, reference: &Reference) -> bool {
+        reference.format.zip(self.carried_on(FAR_AHEAD)).is_some_and(|(format, size)| size > format.log10_overflow)
+    }
+
+    /// log10 of the largest number after so many further steps at its present growth.
+    fn carried_on(&self, steps: f64) -> Option<f64> {
+        let &(last, now) = self.sizes.last()?;
+        let &(first, before) = self.sizes.first()?;
+        let growth = if last > first { (now - before) / (last - first) as f64 } else { 0.0 };
+        Some(now + steps * growth.max(0.0))
     }
 
     pub(super) fn usual_gradient_norm(&self) -> Option<f64> {
@@ -266,16 +302,11 @@ impl History {
     /// Decades by which the largest number, carried on for a few steps at its present growth, passes the end of the format.
     fn overflow(&self, reference: &Reference) -> Option<Score> {
         let format = reference.format?;
-        let now = *self.sizes.last()?;
-        let growth = match self.sizes[..] {
-            [first, .., last] => (last - first) / (self.sizes.len() - 1) as f64,
-            _ => 0.0,
-        };
+        let ahead = self.carried_on(AHEAD)?;
         let worst = self
             .newest
             .iter()
             .max_by(|a, b| a.pre_activation_rms.unwrap_or(0.0).total_cmp(&b.pre_activation_rms.unwrap_or(0.0)))?;
-        let ahead = now + AHEAD * growth.max(0.0);
         Some(Score {
             score: (ahead - format.log10_overflow).max(0.0),
             layer: Some(worst.layer),

@@ -143,6 +143,13 @@ impl Activation for Composed {
         (self.scales.output * value + self.scales.lift, self.slope() * derivative)
     }
 
+    fn sweep(&self, h: &[f64], values: &mut [f64], slopes: &mut [f64]) {
+        let arguments: Vec<f64> = h.iter().map(|x| self.argument(*x)).collect();
+        self.inner.sweep(&arguments, values, slopes);
+        values.iter_mut().for_each(|value| *value = self.scales.output * *value + self.scales.lift);
+        slopes.iter_mut().for_each(|slope| *slope *= self.slope());
+    }
+
     fn second_derivative(&self, x: f64) -> f64 {
         self.slope() * self.scales.input * self.inner.second_derivative(self.argument(x))
     }

@@ -63,6 +63,12 @@ impl Activation for Shifted<'_> {
         (value + self.lift, derivative)
     }
 
+    fn sweep(&self, h: &[f64], values: &mut [f64], slopes: &mut [f64]) {
+        let moved: Vec<f64> = h.iter().map(|x| x + self.shift).collect();
+        self.inner.sweep(&moved, values, slopes);
+        values.iter_mut().for_each(|value| *value += self.lift);
+    }
+
     fn second_derivative(&self, x: f64) -> f64 {
         self.inner.second_derivative(x + self.shift)
     }

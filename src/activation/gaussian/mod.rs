@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`moments_by_quadrature`] | E f(u) by adaptive panels within 12 standard deviations |
+//! | `trapezoid` | the same for smooth activations whose transitions are wide against the step |
 //! | `tails` | the same where the integrand lives elsewhere: dead zones, fast growth, divergence; in logarithms |
 //! | [`pair_moments_by_quadrature`], [`pair_expectation`] | E f(u) g(v) over a correlated pair |
 //! | `panels` | where panels end |
@@ -10,6 +11,7 @@
 mod bivariate;
 mod panels;
 mod tails;
+mod trapezoid;
 mod univariate;
 
 use serde::{Deserialize, Serialize};

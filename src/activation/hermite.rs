@@ -1,6 +1,8 @@
 //! Expansion of an activation in Hermite polynomials: Gaussian pairs by the thousand.
 
-use super::{Activation, GaussianPair, PairMoments};
+use std::sync::LazyLock;
+
+use super::{Activation, GaussianMoments, GaussianPair, PairMoments};
 use crate::numeric::gauss_legendre;
 
 /// phi(sqrt(q) z), phi'(sqrt(q) z) and their product in normalised Hermite polynomials `h_k = He_k / sqrt(k!)`.
@@ -39,12 +41,12 @@ struct Expansion {
     rest: f64,
 }
 
-/// The weight exp(-z^2/4) is 1e-32 at the ends.
-const REACH: f64 = 17.0;
+/// The weight exp(-z^2/4) is 1e-28 there.
+const REACH: f64 = 16.0;
 
-/// Trapezoidal step: resolves the oscillation sqrt(K) of the last polynomial and functions that are analytic in a strip of
-/// half-width 0.1; whether that is so is checked on E f^2.
-const STEP: f64 = 1.0 / 64.0;
+/// Trapezoidal steps, tried in this order. The coarsest does for functions that are analytic in a strip of half-width 1.2, the finest for 0.08;
+/// [`Grid::terms`] says how many polynomials each resolves.
+const STEPS: [f64; 5] = [1.0 / 4.0, 1.0 / 8.0, 1.0 / 16.0, 1.0 / 32.0, 1.0 / 64.0];
 
 const MAX_TERMS: usize = 1500;
 
@@ -52,30 +54,104 @@ const MAX_TERMS: usize = 1500;
 const SEAMED_TERMS: usize = 400;
 
 /// Between seams, panels of this length with this many Gauss-Legendre nodes resolve the last polynomial, of wavelength
-/// `pi / sqrt(400)`, and the transitions that [`STEP`] resolves.
+/// `pi / sqrt(400)`, and the transitions that the finest of [`STEPS`] resolves.
 const PANEL: f64 = 0.5;
 const PANEL_NODES: usize = 16;
 
 /// Relative to sqrt(E f(u)^2 E f(v)^2).
 const TOLERANCE: f64 = 2e-13;
 
+/// Places off the grid at which the series is compared with the function, of both signs.
+const OUTPOSTS: [f64; 8] = [0.137, 0.618, 1.073, 1.589, 2.141, 2.709, 3.303, 3.922];
+
+/// The mean square of what the series leaves out at the outposts is about what it leaves out in all, a few times as much at worst (a kink
+/// beside one). A series of aliases misses by the whole of what was taken for something else.
+const OUTPOST_LEEWAY: f64 = 100.0;
+
 /// How finely an expansion is computed.
 struct Resolution {
     reach: f64,
-    /// Of the trapezoidal rule.
-    step: f64,
+    /// Of smooth activations, tried in order.
+    grids: Vec<Grid>,
     /// Of E f^2, relative: what may be wrong with it, and half of it what may be left out.
     tolerance: f64,
     max_terms: usize,
     seamed_terms: usize,
 }
 
-const FINE: Resolution =
-    Resolution { reach: REACH, step: STEP, tolerance: TOLERANCE, max_terms: MAX_TERMS, seamed_terms: SEAMED_TERMS };
+static FINE: LazyLock<Resolution> = LazyLock::new(|| Resolution {
+    reach: REACH,
+    grids: STEPS.map(|step| Grid::trapezoid(REACH, step)).into(),
+    tolerance: TOLERANCE,
+    max_terms: MAX_TERMS,
+    seamed_terms: SEAMED_TERMS,
+});
 
 /// The weight exp(-z^2/4) is 1e-9 at the ends.
-const ROUGH: Resolution =
-    Resolution { reach: 9.0, step: 1.0 / 12.0, tolerance: 1e-6, max_terms: 300, seamed_terms: 128 };
+static ROUGH: LazyLock<Resolution> = LazyLock::new(|| Resolution {
+    reach: 9.0,
+    grids: [1.0 / 4.0, 1.0 / 12.0].map(|step| Grid::trapezoid(9.0, step)).into(),
+    tolerance: ROUGH_TOLERANCE,
+    max_terms: 300,
+    seamed_terms: 128,
+});
+
+const ROUGH_TOLERANCE: f64 = 1e-6;
+
+/// Nodes and weights over z > 0 of a rule that is symmetric about 0: even and odd polynomials take their coefficients from the even and
+/// the odd part of a function.
+struct Grid {
+    nodes: Vec<f64>,
+    weights: Vec<f64>,
+    /// `psi_0 = sqrt(density)` at the nodes and the outposts: the orthonormal functions are `psi_k = h_k psi_0`.
+    first: Vec<f64>,
+    first_at_outposts: [f64; OUTPOSTS.len()],
+    /// The polynomials that it resolves.
+    terms: usize,
+}
+
+impl Grid {
+    fn new(nodes: Vec<f64>, weights: Vec<f64>, terms: usize) -> Self {
+        let root_of_density = |z: f64| (2.0 * std::f64::consts::PI).powf(-0.25) * (-0.25 * z * z).exp();
+        let first = nodes.iter().map(|z| root_of_density(*z)).collect();
+        Self { nodes, weights, first, first_at_outposts: OUTPOSTS.map(root_of_density), terms }
+    }
+
+    /// The trapezoidal rule with nodes at half-integer multiples of the step.
+    ///
+    /// It takes `psi_j psi_k` for orthonormal up to their product's spectrum at multiples of 2 pi / step. The Fourier transform of psi_k is psi_k
+    /// at twice the frequency: it turns at sqrt(k + 1/2) and falls from there on as psi_k does, by `e^(-S)`, `S = nu (sinh(2t) / 2 - t)` at the
+    /// frequency `sqrt(nu) cosh t`, nu = k + 1/2. That of the product is `e^(-2S)` at 2 pi / step with S at pi / step: below 1e-15 for k up to
+    /// two thirds of (pi / step)^2 (105 at step 1/4).
+    ///
+    /// What of f lies beyond those polynomials, and is taken for something else, shows in E f^2 and at the outposts.
+    fn trapezoid(reach: f64, step: f64) -> Self {
+        let count = (reach / step) as usize;
+        let nyquist = std::f64::consts::PI / step;
+        let nodes = (0..count).map(|j| step * (j as f64 + 0.5)).collect();
+        Self::new(nodes, vec![step; count], (nyquist * nyquist / 1.5) as usize)
+    }
+
+    /// Gauss-Legendre panels that end at the seams and, to be symmetric, at their mirror images.
+    fn panels(seams: impl Iterator<Item = f64>, reach: f64, terms: usize) -> Self {
+        let rule = gauss_legendre(PANEL_NODES);
+        let mut ends: Vec<f64> = seams.map(f64::abs).filter(|z| *z < reach).chain([0.0, reach]).collect();
+        ends.sort_by(f64::total_cmp);
+        ends.dedup();
+        let (mut nodes, mut weights) = (Vec::new(), Vec::new());
+        for pair in ends.windows(2) {
+            let parts = ((pair[1] - pair[0]) / PANEL).ceil().max(1.0);
+            let width = (pair[1] - pair[0]) / parts;
+            for k in 0..parts as usize {
+                for (x, weight) in &rule {
+                    nodes.push(pair[0] + width * (k as f64 + x));
+                    weights.push(width * weight);
+                }
+            }
+        }
+        Self::new(nodes, weights, terms)
+    }
+}
 
 /// Shares of the Hermite polynomials in phi, phi' and phi phi' at one variance: the normalised correlation maps as power series.
 ///
@@ -110,7 +186,7 @@ impl CorrelationShares {
             let mut shares: Vec<f64> = expansion.coefficients.iter().map(|a| a * a / expansion.square).collect();
             // All three expansions have as many terms as the slowest needs.
             let mut last = (expansion.rest / expansion.square).max(0.0);
-            while let Some(share) = shares.pop_if(|share| last + *share < ROUGH.tolerance) {
+            while let Some(share) = shares.pop_if(|share| last + *share < ROUGH_TOLERANCE) {
                 last += share;
             }
             shares.push(last);
@@ -129,59 +205,80 @@ impl HermiteSeries {
     }
 
     fn resolved(phi: &dyn Activation, q: f64, least_terms: usize, resolution: &Resolution) -> Option<Self> {
-        let &Resolution { reach, step, tolerance, max_terms, seamed_terms } = resolution;
+        let &Resolution { reach, ref grids, tolerance, max_terms, seamed_terms } = resolution;
         let sigma = q.sqrt();
         let exact = phi.moments(q).ok()?;
-        let seams: Vec<f64> = phi.seams().iter().map(|seam| seam / sigma).filter(|z| z.abs() < reach).collect();
-        let smooth = phi.seams().is_empty();
         // A seam beyond reach may hide all of phi.
         if !exact.dphi4.is_normal() || !exact.phi2_dphi2.is_normal() {
             return None;
         }
-        let (nodes, steps): (Vec<f64>, Vec<f64>) = if smooth { trapezoid(reach, step) } else { panels(&seams, reach) };
-        let count = nodes.len();
-        let max_terms = if smooth { max_terms } else { seamed_terms };
-        // psi_0 = sqrt(density): the orthonormal functions are psi_k = h_k psi_0.
-        let weight = |z: f64| (2.0 * std::f64::consts::PI).powf(-0.25) * (-0.25 * z * z).exp();
-        let mut current: Vec<f64> = nodes.iter().map(|&z| weight(z)).collect();
-        let mut samples = [exact.phi2, exact.dphi2, exact.phi2_dphi2].map(|square| (square, Vec::with_capacity(count)));
-        for ((&z, weight), step) in nodes.iter().zip(&current).zip(&steps) {
-            let (value, slope) = phi.value_and_derivative(sigma * z);
-            for ((_, samples), f) in samples.iter_mut().zip([value, slope, value * slope]) {
-                samples.push(step * weight * f);
-            }
+        let on = |grid: &Grid, max_terms: usize| {
+            let terms = [least_terms, max_terms.min(grid.terms)];
+            // What a grid leaves out for want of terms, a finer one has.
+            let complete = |series: &Self| terms[1] == max_terms || series.ends(tolerance);
+            Self::on(phi, sigma, &exact, grid, terms, tolerance).filter(complete)
+        };
+        if phi.seams().is_empty() {
+            grids.iter().filter(|grid| grid.terms >= least_terms.min(max_terms)).find_map(|grid| on(grid, max_terms))
+        } else {
+            let seams = phi.seams().iter().map(|seam| seam / sigma);
+            on(&Grid::panels(seams, reach, seamed_terms), seamed_terms)
         }
-        let mut expansions = samples.map(|(square, samples)| {
-            let expansion = Expansion { coefficients: Vec::new(), square, rest: square };
-            (expansion, samples)
-        });
-        for (expansion, samples) in &expansions {
-            let square = samples.iter().zip(&steps).map(|(f, step)| f * f / step).sum::<f64>();
-            let difference = (square - expansion.square).abs();
-            if difference.is_nan() || difference > tolerance * expansion.square {
-                return None;
+    }
+
+    /// The expansion on one grid, of at least and at most so many terms; `None` if the grid does not resolve it.
+    fn on(
+        phi: &dyn Activation,
+        sigma: f64,
+        exact: &GaussianMoments,
+        grid: &Grid,
+        [least_terms, max_terms]: [usize; 2],
+        tolerance: f64,
+    ) -> Option<Self> {
+        let squares = [exact.phi2, exact.dphi2, exact.phi2_dphi2];
+        let count = grid.nodes.len();
+        let places = || grid.nodes.iter().chain(&OUTPOSTS).map(|z| sigma * z);
+        let arguments: Vec<f64> = places().chain(places().map(|x| -x)).collect();
+        let (mut values, mut slopes) = (vec![0.0; arguments.len()], vec![0.0; arguments.len()]);
+        phi.sweep(&arguments, &mut values, &mut slopes);
+        let folded = |f: &dyn Fn(usize) -> f64| {
+            let mirrored = count + OUTPOSTS.len();
+            let fold = |j: usize, weight: f64| [weight * (f(j) + f(mirrored + j)), weight * (f(j) - f(mirrored + j))];
+            let weights = grid.first.iter().zip(&grid.weights).map(|(first, weight)| first * weight);
+            let parts: Vec<[f64; 2]> = weights.enumerate().map(|(j, weight)| fold(j, weight)).collect();
+            let square = |([even, odd], weight): (&[f64; 2], &f64)| 0.5 * (even * even + odd * odd) / weight;
+            let outposts = std::array::from_fn(|j| fold(count + j, 0.5 * grid.first_at_outposts[j]));
+            Folded {
+                square: parts.iter().zip(&grid.weights).map(square).sum(),
+                parts: [0, 1].map(|parity| parts.iter().map(|part| part[parity]).collect()),
+                outposts: [0, 1].map(|parity| outposts.map(|part: [f64; 2]| part[parity])),
             }
+        };
+        let product = |j: usize| values[j] * slopes[j];
+        let mut functions = [folded(&|j| values[j]), folded(&|j| slopes[j]), folded(&product)];
+        let near = |(function, square): (&Folded, &f64)| (function.square - square).abs() <= tolerance * square;
+        // NaN is not near.
+        if !functions.iter().zip(&squares).all(near) {
+            return None;
         }
-        let mut previous = vec![0.0; count];
-        for k in 0..max_terms {
-            for (expansion, samples) in &mut expansions {
-                let coefficient = dot(samples, &current);
-                expansion.rest -= coefficient * coefficient;
-                expansion.coefficients.push(coefficient);
-            }
-            let enough = k + 1 >= least_terms;
-            if enough && expansions.iter().all(|(expansion, _)| expansion.rest <= 0.5 * tolerance * expansion.square) {
-                break;
-            }
-            // h_{k+1} = (z h_k - sqrt(k) h_{k-1}) / sqrt(k + 1): stable upward, as h is the dominant solution.
-            let (shrink, back) = (1.0 / (k as f64 + 1.0).sqrt(), (k as f64).sqrt());
-            for ((next, now), z) in previous.iter_mut().zip(&current).zip(&nodes) {
-                *next = (z * now - back * *next) * shrink;
-            }
-            std::mem::swap(&mut previous, &mut current);
-        }
-        let [(value, _), (slope, _), (product, _)] = expansions;
-        Some(Self { value, slope, product })
+        let projection = Projection { grid, functions: &mut functions, squares, least_terms, max_terms, tolerance };
+        let [value, slope, product] = pulp::Arch::new().dispatch(projection);
+        let series = Self { value, slope, product };
+        let faithful = |(expansion, function): (&Expansion, &Folded)| {
+            let left_out = function.outposts.as_flattened().iter().map(|rest| rest * rest).sum::<f64>();
+            let bound = expansion.rest.max(tolerance * expansion.square);
+            // Parseval: no more than there is.
+            expansion.rest >= -2.0 * tolerance * expansion.square
+                && left_out <= OUTPOST_LEEWAY * OUTPOSTS.len() as f64 * bound
+        };
+        let expansions = [&series.value, &series.slope, &series.product];
+        let all = expansions.into_iter().zip(&functions).all(faithful);
+        all.then_some(series)
+    }
+
+    /// Whether nothing is left out at any c.
+    fn ends(&self, tolerance: f64) -> bool {
+        [&self.value, &self.slope, &self.product].iter().all(|expansion| expansion.ends(tolerance))
     }
 
     /// Number of terms.
@@ -202,7 +299,71 @@ impl HermiteSeries {
     }
 }
 
+/// A function on a grid, split into its even and its odd part.
+struct Folded {
+    /// E f^2 by the grid.
+    square: f64,
+    /// Against the weights and psi_0, and twice: the rule is over z > 0.
+    parts: [Vec<f64>; 2],
+    /// Against psi_0, at the outposts; less what the series has of it.
+    outposts: [[f64; OUTPOSTS.len()]; 2],
+}
+
+/// The coefficients of three functions at once; a type of its own for vector instructions.
+struct Projection<'a> {
+    grid: &'a Grid,
+    functions: &'a mut [Folded; 3],
+    squares: [f64; 3],
+    least_terms: usize,
+    max_terms: usize,
+    tolerance: f64,
+}
+
+impl pulp::NullaryFnOnce for Projection<'_> {
+    type Output = [Expansion; 3];
+
+    #[inline(always)]
+    fn call(self) -> [Expansion; 3] {
+        let Self { grid, functions, squares, least_terms, max_terms, tolerance } = self;
+        let mut expansions = squares.map(|square| Expansion { coefficients: Vec::new(), square, rest: square });
+        let (mut current, mut previous) = (grid.first.clone(), vec![0.0; grid.first.len()]);
+        let (mut at_outposts, mut before) = (grid.first_at_outposts, [0.0; OUTPOSTS.len()]);
+        for k in 0..max_terms {
+            for (expansion, function) in expansions.iter_mut().zip(functions.iter_mut()) {
+                let coefficient = dot(&function.parts[k % 2], &current);
+                expansion.rest -= coefficient * coefficient;
+                expansion.coefficients.push(coefficient);
+                let left = &mut function.outposts[k % 2];
+                left.iter_mut().zip(&at_outposts).for_each(|(left, now)| *left -= coefficient * now);
+            }
+            if k + 1 >= least_terms && expansions.iter().all(|expansion| expansion.ends(tolerance)) {
+                break;
+            }
+            climb(k as f64, &mut previous, &current, &grid.nodes);
+            climb(k as f64, &mut before, &at_outposts, &OUTPOSTS);
+            std::mem::swap(&mut previous, &mut current);
+            std::mem::swap(&mut before, &mut at_outposts);
+        }
+        expansions
+    }
+}
+
+/// From psi_{k-1} and psi_k to psi_{k+1}, in place of psi_{k-1}.
+#[inline(always)]
+fn climb(k: f64, previous: &mut [f64], current: &[f64], nodes: &[f64]) {
+    // h_{k+1} = (z h_k - sqrt(k) h_{k-1}) / sqrt(k + 1): stable upward, as h is the dominant solution.
+    let (shrink, back) = (1.0 / (k + 1.0).sqrt(), k.sqrt());
+    for ((next, now), z) in previous.iter_mut().zip(current).zip(nodes) {
+        *next = (z * now - back * *next) * shrink;
+    }
+}
+
 impl Expansion {
+    /// Whether nothing is left out at any c.
+    fn ends(&self, tolerance: f64) -> bool {
+        self.rest <= 0.5 * tolerance * self.square
+    }
+
     fn pair(&self, other: &Self, c: f64) -> Option<f64> {
         let terms = self.coefficients.len().min(other.coefficients.len());
         // Horner in c from the highest term down. The shorter expansion's rest bounds its missing terms; the longer one's
@@ -220,30 +381,7 @@ impl Expansion {
     }
 }
 
-/// Nodes and weights of the trapezoidal rule.
-fn trapezoid(reach: f64, step: f64) -> (Vec<f64>, Vec<f64>) {
-    let count = (2.0 * reach / step) as usize + 1;
-    ((0..count).map(|j| step * j as f64 - reach).collect(), vec![step; count])
-}
-
-/// Nodes and weights of panels that end at the seams.
-fn panels(seams: &[f64], reach: f64) -> (Vec<f64>, Vec<f64>) {
-    let rule = gauss_legendre(PANEL_NODES);
-    let ends: Vec<f64> = [-reach].into_iter().chain(seams.iter().copied()).chain([reach]).collect();
-    let (mut nodes, mut weights) = (Vec::new(), Vec::new());
-    for pair in ends.windows(2) {
-        let parts = ((pair[1] - pair[0]) / PANEL).ceil().max(1.0);
-        let width = (pair[1] - pair[0]) / parts;
-        for k in 0..parts as usize {
-            for (x, weight) in &rule {
-                nodes.push(pair[0] + width * (k as f64 + x));
-                weights.push(width * weight);
-            }
-        }
-    }
-    (nodes, weights)
-}
-
+#[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a_blocks, a_rest) = a.as_chunks::<8>();
     let (b_blocks, b_rest) = b.as_chunks::<8>();
@@ -314,6 +452,91 @@ mod tests {
             (&HARD_TANH, 4.0, 9.0, -0.5),
         ] {
             assert_agree(phi, q1, q2, c);
+        }
+    }
+
+    /// Every grid takes the polynomials that it says it resolves for orthonormal.
+    #[test]
+    fn grids_resolve_their_polynomials() {
+        // With finer steps the first polynomial underflows where the last one turns.
+        for step in [1.0 / 4.0, 1.0 / 8.0] {
+            let terms = Grid::trapezoid(REACH, step).terms;
+            // All of the last polynomials, whatever the function leaves of them.
+            let grid = Grid::trapezoid(2.0 * (terms as f64).sqrt() + 12.0, step);
+            let mut functions = vec![grid.first.clone()];
+            let mut previous = vec![0.0; grid.nodes.len()];
+            for k in 0..terms - 1 {
+                climb(k as f64, &mut previous, &functions[k], &grid.nodes);
+                let next = previous;
+                previous = functions[k].clone();
+                functions.push(next);
+            }
+            for j in [0, 1, 2, terms / 2, terms - 3, terms - 2, terms - 1] {
+                for k in (j % 2..terms).step_by(2) {
+                    let inner = 2.0 * step * dot(&functions[j], &functions[k]);
+                    let exact = f64::from(u8::from(j == k));
+                    assert!((inner - exact).abs() < 1e-13, "step {step}: {j}, {k} give {inner:e}");
+                }
+            }
+        }
+    }
+
+    /// The coarsest grid that takes an expansion against the finest.
+    #[test]
+    fn coarse_grids_give_the_coefficients_of_the_finest() {
+        let finest = Resolution { grids: vec![Grid::trapezoid(17.0, 1.0 / 64.0)], ..reference() };
+        for name in ["tanh", "sigmoid", "gelu", "silu", "mish", "softplus", "sin", "arctan", "erf", "tanhshrink"] {
+            let phi = super::super::by_name(name).expect("registered");
+            for shift in [0.0, 0.7, -3.0] {
+                let phi = super::super::Shifted::new(&*phi, shift);
+                for q in [1e-6, 1e-3, 0.04, 0.3, 1.0, 4.0, 25.0, 100.0] {
+                    let Some(exact) = HermiteSeries::resolved(&phi, q, 0, &finest) else { continue };
+                    let got = HermiteSeries::new(&phi, q, 0).expect("a grid takes it");
+                    for (got, exact) in
+                        [(got.value, exact.value), (got.slope, exact.slope), (got.product, exact.product)]
+                    {
+                        let unit = exact.square.sqrt();
+                        let pairs = got.coefficients.iter().zip(&exact.coefficients);
+                        let off = pairs.map(|(a, b)| (a * a - b * b).abs()).sum::<f64>() / exact.square;
+                        assert!(off < 4e-13, "{name} shifted by {shift} at {q}: shares differ by {off:e}");
+                        let pairs = got.coefficients.iter().zip(&exact.coefficients);
+                        let off = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / unit;
+                        assert!(off < 1e-9, "{name} shifted by {shift} at {q}: coefficients differ by {off:e}");
+                        assert!((got.rest - exact.rest).abs() < 1e-12 * exact.square, "{name} at {q}");
+                    }
+                }
+            }
+        }
+    }
+
+    fn reference() -> Resolution {
+        Resolution {
+            reach: REACH,
+            grids: Vec::new(),
+            tolerance: TOLERANCE,
+            max_terms: MAX_TERMS,
+            seamed_terms: SEAMED_TERMS,
+        }
+    }
+
+    /// Ripples that some grid takes for one of lower frequency: of the two faster ones f^2 has the right mean on the finest grids, to 1e-14, and only
+    /// the places off the grid tell. Where no grid resolves the ripple there is no series.
+    #[test]
+    fn aliases_are_not_taken_for_the_function() {
+        for (amplitude, frequency) in [(1e-2, 34.0), (1e-4, 60.0), (1.0, 430.0), (1e-3, 430.0)] {
+            let text = format!("expr: tanh(x) + {amplitude}*sin({frequency}*x)");
+            let phi = super::super::by_name(&text).expect("an expression");
+            let Some(series) = HermiteSeries::new(&*phi, 1.0, 0) else {
+                assert!(frequency > 100.0, "{text} is resolved by some grid");
+                continue;
+            };
+            // The ripple's shares sit at k of about its frequency squared; an alias of it comes much earlier.
+            assert!(frequency < 100.0, "{text}");
+            let half = (0.25 * frequency * frequency) as usize;
+            let late: f64 = series.value.coefficients.iter().skip(half).map(|a| a * a).sum();
+            let ripple = 0.5 * amplitude * amplitude;
+            let late = late + series.value.rest;
+            assert!((late - ripple).abs() < 1e-3 * ripple, "{text}: {late:e} not {ripple:e}");
         }
     }
 }

@@ -294,6 +294,7 @@ fn values(
     correlations: Correlations,
 ) -> Predictions {
     let mut predictions = Predictions::default();
+    let shares = std::cell::OnceCell::new();
     for &quantity in quantities {
         match quantity {
             Quantity::GradientNorms
@@ -307,7 +308,8 @@ fn values(
             }
             Quantity::BatchCorrelations => batch_correlations::predict(setting, forward, &mut predictions),
             Quantity::SaturatedFraction | Quantity::InactiveFraction => {
-                saturation::predict(setting, quantity, forward, &mut predictions);
+                let shares = shares.get_or_init(|| saturation::shares(setting, forward));
+                saturation::predict(quantity, shares, forward, &mut predictions);
             }
         }
     }

@@ -66,8 +66,8 @@ impl EdgeOfChaos {
         let point = |q: f64| map.at(q).ok().and_then(|m| EdgePoint::new(q, m));
         let mut branches: Vec<Vec<EdgePoint>> = Vec::new();
         let mut before: Option<(f64, Option<EdgePoint>)> = None;
-        for q in map.variances_of_nodes() {
-            let here = point(q);
+        for (q, moments) in map.nodes() {
+            let here = EdgePoint::new(q, moments);
             match (before, here) {
                 (Some((_, Some(last))), Some(next)) => {
                     let branch = branches.last_mut().expect("the last point is in a branch");

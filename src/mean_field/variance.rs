@@ -130,8 +130,7 @@ pub struct VarianceMap<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Node {
     q: f64,
-    phi2: f64,
-    slope: f64,
+    moments: Univariate,
 }
 
 /// The univariate expectations on which the maps stand.
@@ -180,7 +179,7 @@ impl<'a> VarianceMap<'a> {
         for k in 0..=cells as usize {
             let q = LEAST_VARIANCE * (span * k as f64 / cells).exp();
             match map.at(q) {
-                Ok(Univariate { phi2, slope, .. }) => map.nodes.push(Node { q, phi2, slope }),
+                Ok(moments) => map.nodes.push(Node { q, moments }),
                 Err(error) if map.nodes.is_empty() => return Err(error),
                 Err(error) => {
                     map.end = Some(error);
@@ -188,13 +187,13 @@ impl<'a> VarianceMap<'a> {
                 }
             }
         }
-        map.increasing = map.nodes.iter().all(|node| node.slope >= 0.0);
+        map.increasing = map.nodes.iter().all(|node| node.moments.slope >= 0.0);
         Ok(map)
     }
 
-    /// The variances at which the map is known beforehand, in increasing order.
-    pub(super) fn variances_of_nodes(&self) -> impl Iterator<Item = f64> {
-        self.nodes.iter().map(|node| node.q)
+    /// The variances at which the map is known beforehand, in increasing order, with what it knows there.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (f64, Univariate)> {
+        self.nodes.iter().map(|node| (node.q, node.moments))
     }
 
     /// The activation.
@@ -242,11 +241,11 @@ impl<'a> VarianceMap<'a> {
             sign = if origin.stability == Stability::Marginal { 0.0 } else { (slope - 1.0).signum() };
             fixed_points.push(origin);
         }
-        if sign * (weight * first.phi2 + bias - first.q) < 0.0 {
+        if sign * (weight * first.moments.phi2 + bias - first.q) < 0.0 {
             fixed_points.push(self.root(scales, [TINY, first.q], sign)?);
         }
-        let excess = |node: &Node| weight * node.phi2 + bias - node.q;
-        let lean = |node: &Node| weight * node.slope - 1.0;
+        let excess = |node: &Node| weight * node.moments.phi2 + bias - node.q;
+        let lean = |node: &Node| weight * node.moments.slope - 1.0;
         for pair in self.nodes.windows(2) {
             let (left, right) = (excess(&pair[0]), excess(&pair[1]));
             if left == 0.0 {

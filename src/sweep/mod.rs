@@ -44,7 +44,7 @@ use store::{Group, Store, StoreError, Writer};
 
 /// Version of the numbers that a point's specification leads to: raised when a change to the program changes them, so that earlier ones are
 /// not taken for those of today.
-pub const NUMBERS_VERSION: u32 = 1;
+pub const NUMBERS_VERSION: u32 = 2;
 
 /// How many points reach the disk together: those of two seconds.
 pub const GROUP: Group = Group { records: 1000, milliseconds: 2000 };

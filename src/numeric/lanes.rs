@@ -10,10 +10,13 @@ impl Lanes {
     #[inline(always)]
     pub fn add(&mut self, values: &[f64]) {
         let (blocks, rest) = values.as_chunks::<16>();
+        // A copy stays in registers where a reference, which might point into the values, is written back at every turn.
+        let mut lanes = self.0;
         for block in blocks {
-            self.0.iter_mut().zip(block).for_each(|(lane, x)| *lane += x);
+            lanes.iter_mut().zip(block).for_each(|(lane, x)| *lane += x);
         }
-        self.0.iter_mut().zip(rest).for_each(|(lane, x)| *lane += x);
+        lanes.iter_mut().zip(rest).for_each(|(lane, x)| *lane += x);
+        self.0 = lanes;
     }
 
     /// Adds the products of two slices' entries, as many as the shorter one has.
@@ -21,10 +24,12 @@ impl Lanes {
     pub fn add_products(&mut self, a: &[f64], b: &[f64]) {
         let (blocks_a, rest_a) = a.as_chunks::<16>();
         let (blocks_b, rest_b) = b.as_chunks::<16>();
+        let mut lanes = self.0;
         for (a, b) in blocks_a.iter().zip(blocks_b) {
-            self.0.iter_mut().zip(a).zip(b).for_each(|((lane, a), b)| *lane += a * b);
+            lanes.iter_mut().zip(a).zip(b).for_each(|((lane, a), b)| *lane += a * b);
         }
-        self.0.iter_mut().zip(rest_a).zip(rest_b).for_each(|((lane, a), b)| *lane += a * b);
+        lanes.iter_mut().zip(rest_a).zip(rest_b).for_each(|((lane, a), b)| *lane += a * b);
+        self.0 = lanes;
     }
 
     /// The whole sum, in the order of a tree: four additions wait for each other, not fifteen.

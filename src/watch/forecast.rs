@@ -14,8 +14,8 @@ use crate::predict::{
 };
 use crate::spec::{BlockSpec, DataSource, Precision, Quantity, RecordSchedule, Spec};
 
-/// Predictions from the weights are made at these steps, ten a decade: each takes as long as several steps.
-const SCHEDULE: RecordSchedule = RecordSchedule::PerDecade(10);
+/// Predictions from the weights are made at these steps, three a decade: each takes as long as several steps.
+const SCHEDULE: RecordSchedule = RecordSchedule::PerDecade(3);
 
 /// Samples up to which the spread over networks is predicted too, which takes most of the time.
 const SPREAD_SAMPLES: usize = 16;

@@ -52,7 +52,7 @@ pub enum LogError {
         problem: String,
     },
     /// Nothing to draw.
-    #[error("{}: no layer was recorded: a log has lines with kind \"layer\", a step and a layer", file.display())]
+    #[error("{}: no layer was recorded: a log has lines with kind \"layer\", a step and a layer, or lists of weight_grad_norms", file.display())]
     Empty {
         /// The file.
         file: PathBuf,
@@ -71,7 +71,7 @@ impl Log {
     pub fn read(file: &Path) -> Result<Self, LogError> {
         let text = std::fs::read_to_string(file).map_err(|source| LogError::Read { file: file.to_owned(), source })?;
         let log = Self::parse(&text, file)?;
-        if log.layers.is_empty() {
+        if log.depth() == 0 {
             return Err(LogError::Empty { file: file.to_owned() });
         }
         Ok(log)
@@ -133,7 +133,12 @@ impl Log {
                 }
                 self.header = header;
             }
-            Record::Step(step) => self.steps.push(step),
+            Record::Step(step) => {
+                if step.weight_grad_norms.len() > MOST_LAYERS {
+                    return Err(format!("weight_grad_norms has more than {MOST_LAYERS} layers"));
+                }
+                self.steps.push(step);
+            }
             Record::Layer(layer) => {
                 if !(1..=MOST_LAYERS).contains(&layer.layer) {
                     return Err(format!("layer {} is not from 1 to {MOST_LAYERS}", layer.layer));
@@ -151,15 +156,8 @@ impl Log {
 
     /// Number of layers that were recorded.
     pub fn depth(&self) -> usize {
-        self.layers.iter().map(|record| record.layer).max().unwrap_or(0)
-    }
-
-    /// Steps at which layers were recorded, in increasing order.
-    pub fn recorded_steps(&self) -> Vec<u64> {
-        let mut steps: Vec<u64> = self.layers.iter().map(|record| record.step).collect();
-        steps.sort_unstable();
-        steps.dedup();
-        steps
+        let listed = self.steps.iter().map(|record| record.weight_grad_norms.len());
+        self.layers.iter().map(|record| record.layer).chain(listed).max().unwrap_or(0)
     }
 
     /// The records of the layers by step and layer.

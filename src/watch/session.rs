@@ -196,8 +196,8 @@ impl<T: Real> Session<T> {
             }
             let started = Instant::now();
             let step = self.trainer.steps();
-            let recorded = train.watch.record.contains(step) || self.alarm.wants_everything();
-            let forecast_due = recorded && forecast::is_due(step);
+            let forecast_due = forecast::is_due(step);
+            let recorded = forecast_due || train.watch.record.contains(step) || self.alarm.wants_everything();
             self.recorder.begin(recorded, forecast_due);
             // Before the update: the gradients are those of these weights.
             let statistics = forecast_due.then(|| forecast::statistics(self.trainer.network()));

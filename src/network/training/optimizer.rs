@@ -113,11 +113,14 @@ impl<T: Real> OptimizerState<T> {
             .enumerate()
             .map(|(index, ((block, (weight, bias)), slots))| {
                 let before = previous.map(|gradients| gradients.weights[index].as_slice());
-                let weight = step.apply(block.weight.as_mut_slice(), weight.as_mut_slice(), &mut slots.weight, before);
+                let mut buffers = Buffers::new();
+                let value = block.weight.as_mut_slice();
+                let weight = step.apply(&mut buffers, value, weight.as_mut_slice(), &mut slots.weight, before);
                 let bias = block.bias.as_mut().zip(bias.as_mut()).map(|(value, gradient)| {
                     let before = previous.and_then(|gradients| gradients.biases[index].as_ref());
                     let before = before.map(|bias| bias.as_slice());
-                    step.apply(value.as_mut_slice(), gradient.as_mut_slice(), &mut slots.bias, before)
+                    let (value, gradient) = (value.as_mut_slice(), gradient.as_mut_slice());
+                    step.apply(&mut buffers, value, gradient, &mut slots.bias, before)
                 });
                 LayerUpdate { weight, bias }
             })
@@ -163,6 +166,7 @@ impl<T: Real> OptimizerState<T> {
 /// are.
 struct Sweep<'a, T: Real> {
     step: Step,
+    buffers: &'a mut Buffers,
     value: &'a mut [T],
     update: &'a mut [T],
     slots: &'a mut [Vec<T>; 2],
@@ -175,7 +179,7 @@ impl<T: Real> pulp::NullaryFnOnce for Sweep<'_, T> {
     #[inline(always)]
     fn call(self) -> Norms {
         let mut norms = Norms::default();
-        let mut buffers = Buffers::new();
+        let buffers = self.buffers;
         let [first, second] = self.slots;
         let stride = (self.value.len() / COSINE_ENTRIES).max(1);
         let parts = self.value.chunks_mut(BLOCK).zip(self.update.chunks_mut(BLOCK));
@@ -186,7 +190,7 @@ impl<T: Real> pulp::NullaryFnOnce for Sweep<'_, T> {
             // The blocks that the cosine is taken over.
             let previous = previous.filter(|_| index.is_multiple_of(stride));
             let slots = [first.get_mut(part.clone()).unwrap_or_default(), second.get_mut(part).unwrap_or_default()];
-            self.step.block(&mut buffers, value, update, slots, previous, &mut norms);
+            self.step.block(buffers, value, update, slots, previous, &mut norms);
         }
         norms
     }
@@ -196,12 +200,13 @@ impl Step {
     /// One parameter: `value` and `update` (the gradient on entry) change in place.
     fn apply<T: Real>(
         self,
+        buffers: &mut Buffers,
         value: &mut [T],
         update: &mut [T],
         slots: &mut [Vec<T>; 2],
         previous: Option<&[T]>,
     ) -> UpdateNorms {
-        let norms = pulp::Arch::new().dispatch(Sweep { step: self, value, update, slots, previous });
+        let norms = pulp::Arch::new().dispatch(Sweep { step: self, buffers, value, update, slots, previous });
         norms.read(self.observed)
     }
 

@@ -16,7 +16,7 @@ const MOST_POINTS: usize = 120;
 
 /// The steps that are drawn: the first, the last and some between, evenly along the axis; where there are predictions, if there are enough.
 fn steps(training: &Training<'_>) -> Vec<u64> {
-    let all: Vec<u64> = training.layers.keys().copied().collect();
+    let all = training.gradient_steps();
     let predicted: Vec<u64> = all.iter().copied().filter(|step| is_predicted(training, *step)).collect();
     let candidates = if predicted.len() >= 3 { predicted } else { all.clone() };
     let axis = StepAxis::new(training, &all);

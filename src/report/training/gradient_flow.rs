@@ -5,25 +5,22 @@ use super::heat::{HeatMap, Scale, with_overlay};
 use super::series::{Training, Value};
 use super::steps::StepAxis;
 use super::words;
-use crate::watch::LayerRecord;
 
 /// Whether weight gradients were recorded, be it as numbers that are not finite.
 pub(super) fn applies(training: &Training<'_>) -> bool {
-    training.has(|record| record.weight_grad_norm)
+    training.has_weight_gradients()
         || training.records().any(|record| record.non_finite.is_some_and(|count| count > 0))
-}
-
-fn value(record: &LayerRecord) -> Value {
-    Value::norm(record.weight_grad_norm)
+        || training.network.values().any(|record| !record.weight_grad_norms.is_empty())
 }
 
 pub(super) fn title(training: &Training<'_>) -> String {
-    let finite = || training.records().filter_map(|record| value(record).finite());
+    let all = || training.weight_gradients.values().flatten().filter(|value| **value != Value::Missing);
+    let finite = || all().filter_map(|value| value.finite());
     let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     if low > high {
         return words::comparison(training);
     }
-    let lost = training.records().filter(|record| value(record).finite().is_none()).count();
+    let lost = all().filter(|value| value.finite().is_none()).count();
     let lost = if lost > 0 { format!("; {lost} are zero or not finite") } else { String::new() };
     match high - low {
         span if span < 0.3 => format!("Weight gradients of all layers and steps agree within a factor of 2{lost}"),
@@ -33,7 +30,7 @@ pub(super) fn title(training: &Training<'_>) -> String {
 }
 
 pub(super) fn caption(training: &Training<'_>) -> String {
-    let map = HeatMap::new(training, value);
+    let map = HeatMap::of_weight_gradients(training);
     let binned = if map.binned() {
         " Neighbouring steps or layers share a cell: it shows the mean of the logarithms, and is zero or not finite where one of them is."
     } else {
@@ -47,10 +44,9 @@ pub(super) fn caption(training: &Training<'_>) -> String {
 }
 
 pub(super) fn draw(training: &Training<'_>) -> Result<String, DrawingError> {
-    let map = HeatMap::new(training, value);
+    let map = HeatMap::of_weight_gradients(training);
     let span = theme::padded_span(map.values().filter_map(Value::finite), 0.0, 0.6);
-    let steps: Vec<u64> = training.layers.keys().copied().collect();
-    let axis = StepAxis::new(training, &steps);
+    let axis = StepAxis::new(training, &training.gradient_steps());
     let legend = Legend::new(map.legend());
     let strip = if legend.height() == 0 { 8 } else { legend.height() };
     let rows = training.numbers.len().min(100) as u32;

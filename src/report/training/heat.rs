@@ -8,7 +8,6 @@ use plotters::prelude::*;
 use super::super::theme::{self, Area, Axis, DrawingError, SEQUENTIAL, Symbol, TEXT, UNIT};
 use super::series::{Training, Value};
 use super::steps::StepAxis;
-use crate::watch::LayerRecord;
 
 /// More cells than this would be narrower than the eye can tell, and make the file large.
 const MOST_COLUMNS: usize = 200;
@@ -61,24 +60,22 @@ impl Sum {
 }
 
 impl HeatMap {
-    /// Neighbouring steps, and neighbouring layers, share a cell where there are too many.
-    pub fn new(training: &Training<'_>, read: impl Fn(&LayerRecord) -> Value) -> Self {
-        Self::with_most(training, read, MOST_ROWS)
+    /// Of the weight gradients. Neighbouring steps, and neighbouring layers, share a cell where there are too many.
+    pub fn of_weight_gradients(training: &Training<'_>) -> Self {
+        Self::new(training, &training.weight_gradients, MOST_ROWS)
     }
 
-    /// The same with fewer rows, for small panels.
-    pub fn with_most(training: &Training<'_>, read: impl Fn(&LayerRecord) -> Value, most_rows: usize) -> Self {
-        let steps: Vec<u64> = training.layers.keys().copied().collect();
+    /// Of a quantity by step and layer, with so many rows at most.
+    pub fn new(training: &Training<'_>, table: &BTreeMap<u64, Vec<Value>>, most_rows: usize) -> Self {
+        let steps: Vec<u64> = table.keys().copied().collect();
         let per_column = steps.len().div_ceil(MOST_COLUMNS).max(1);
         let per_row = training.numbers.len().div_ceil(most_rows).max(1);
         let columns = steps.chunks(per_column).map(|chunk| (chunk[0], chunk[chunk.len() - 1])).collect::<Vec<_>>();
         let rows: Vec<Vec<usize>> = training.numbers.chunks(per_row).map(<[usize]>::to_vec).collect();
-        let row_of: BTreeMap<usize, usize> =
-            training.numbers.iter().enumerate().map(|(k, layer)| (*layer, k / per_row)).collect();
         let mut sums = vec![vec![Sum::default(); columns.len()]; rows.len()];
-        for (k, layers) in training.layers.values().enumerate() {
-            for (layer, record) in layers {
-                sums[row_of[layer]][k / per_column].add(read(record));
+        for (k, row) in table.values().enumerate() {
+            for (layer, value) in row.iter().enumerate() {
+                sums[layer / per_row][k / per_column].add(*value);
             }
         }
         let cells = sums.into_iter().map(|row| row.into_iter().map(Sum::value).collect()).collect();
@@ -337,7 +334,7 @@ mod tests {
             _ => "0.001",
         };
         let log = log(&lines(2000, 150, norm));
-        let map = HeatMap::new(&Training::of(&log), |record| Value::norm(record.weight_grad_norm));
+        let map = HeatMap::of_weight_gradients(&Training::of(&log));
         assert!(map.cells.len() <= MOST_ROWS && map.cells[0].len() <= MOST_COLUMNS && map.binned());
         assert_eq!(map.values().filter(|v| *v == Value::NotFinite).count(), 1);
         assert_eq!(map.values().filter(|v| *v == Value::Zero).count(), 1);
@@ -351,7 +348,7 @@ mod tests {
         let log = log(&text);
         let training = Training::of(&log);
         let axis = StepAxis::new(&training, &training.layers.keys().copied().collect::<Vec<_>>());
-        let map = HeatMap::new(&training, |record| Value::norm(record.weight_grad_norm));
+        let map = HeatMap::of_weight_gradients(&training);
         let edges = map.edges(&axis);
         assert!(edges[9].1 <= 11.0 && edges[10].0 >= 98.0, "{edges:?}");
         assert_eq!(edges[3].1, edges[4].0);

@@ -60,10 +60,12 @@ fn summary(text: &mut String, training: &Training<'_>) {
         let _ = writeln!(text, "<div><dt>{term}</dt><dd>{}</dd></div>", escape(&words));
     };
     item("Layers recorded", training.numbers.len().to_string());
-    let steps: Vec<u64> = training.layers.keys().copied().collect();
+    let steps = training.gradient_steps();
     if let (Some(first), Some(last)) = (steps.first(), steps.last()) {
         let span = if first == last { format!("step {first}") } else { format!("from {first} to {last}") };
-        item("Steps recorded", format!("{}, {span}", steps.len()));
+        let full = training.layers.len();
+        let full = if full < steps.len() { format!(", {full} of them in full") } else { String::new() };
+        item("Steps recorded", format!("{}, {span}{full}", steps.len()));
     }
     let last = |read: fn(&crate::watch::EvaluationRecord) -> Option<f64>| {
         training.evaluations.values().rev().find_map(|record| read(record)).filter(|share| share.is_finite())

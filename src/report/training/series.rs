@@ -12,6 +12,8 @@ pub struct Training<'a> {
     pub(super) log: &'a Log,
     pub(super) network: BTreeMap<u64, &'a StepRecord>,
     pub(super) layers: BTreeMap<u64, BTreeMap<usize, &'a LayerRecord>>,
+    /// log10 |dL/dW| by step and layer, in the order of `numbers`: also of steps at which nothing else was recorded of the layers.
+    pub(super) weight_gradients: BTreeMap<u64, Vec<Value>>,
     pub(super) evaluations: BTreeMap<u64, &'a EvaluationRecord>,
     /// By step, layer and basis.
     pub(super) predictions: BTreeMap<(u64, usize, bool), &'a PredictionRecord>,
@@ -68,19 +70,29 @@ impl<'a> Training<'a> {
     /// Sorts the records of a log.
     pub fn of(log: &'a Log) -> Self {
         let layers = log.by_step();
-        let numbers: BTreeSet<usize> = log.layers.iter().map(|record| record.layer).collect();
+        let network: BTreeMap<u64, &StepRecord> = log.steps.iter().map(|record| (record.step, record)).collect();
+        let listed = network.values().map(|record| record.weight_grad_norms.len()).max().unwrap_or(0);
+        let numbers: BTreeSet<usize> = log.layers.iter().map(|record| record.layer).chain(1..=listed).collect();
+        let numbers: Vec<usize> = numbers.into_iter().collect();
+        let mut weight_gradients = table(&numbers, &layers, |record| Value::norm(record.weight_grad_norm));
+        for (step, record) in network.iter().filter(|(_, record)| !record.weight_grad_norms.is_empty()) {
+            let row = weight_gradients.entry(*step).or_insert_with(|| vec![Value::Missing; numbers.len()]);
+            // Where there is a list, every layer up to its end has a number.
+            row.iter_mut().zip(&record.weight_grad_norms).for_each(|(value, norm)| *value = Value::norm(*norm));
+        }
         // A later alert of the same kind at the same place is the same alert, raised again after a resume.
         let alerts: BTreeMap<_, &AlertRecord> =
             log.alerts.iter().map(|alert| ((alert.step, alert.layer, alert.alert, &alert.quantity), alert)).collect();
         let basis = |record: &PredictionRecord| record.from == Basis::LayerStatistics;
         Self {
             log,
-            network: log.steps.iter().map(|record| (record.step, record)).collect(),
+            network,
             layers,
+            weight_gradients,
             evaluations: log.evaluations.iter().map(|record| (record.step, record)).collect(),
             predictions: log.predictions.iter().map(|p| ((p.step, p.layer, basis(p)), p)).collect(),
             alerts: alerts.into_values().collect(),
-            numbers: numbers.into_iter().collect(),
+            numbers,
         }
     }
 
@@ -96,6 +108,11 @@ impl<'a> Training<'a> {
         }
     }
 
+    /// Whether any weight gradient is known that is a number.
+    pub(super) fn has_weight_gradients(&self) -> bool {
+        self.weight_gradients.values().flatten().any(|value| matches!(value, Value::At(_) | Value::Zero))
+    }
+
     /// Whether any layer has the quantity at any step.
     pub(super) fn has(&self, read: fn(&LayerRecord) -> Option<f64>) -> bool {
         self.records().any(|record| read(record).is_some())
@@ -103,6 +120,16 @@ impl<'a> Training<'a> {
 
     pub(super) fn records(&self) -> impl Iterator<Item = &'a LayerRecord> + '_ {
         self.layers.values().flat_map(BTreeMap::values).copied()
+    }
+
+    /// A quantity by step and layer, in the order of `numbers`.
+    pub(super) fn table(&self, read: impl Fn(&LayerRecord) -> Value) -> BTreeMap<u64, Vec<Value>> {
+        table(&self.numbers, &self.layers, read)
+    }
+
+    /// Steps at which weight gradients are known, in increasing order.
+    pub(super) fn gradient_steps(&self) -> Vec<u64> {
+        self.weight_gradients.keys().copied().collect()
     }
 
     /// One layer's quantity by step.
@@ -115,8 +142,8 @@ impl<'a> Training<'a> {
     }
 
     pub(super) fn weight_gradient(&self, step: u64, layer: usize) -> Value {
-        let record = self.layers.get(&step).and_then(|layers| layers.get(&layer));
-        record.map_or(Value::Missing, |record| Value::norm(record.weight_grad_norm))
+        let row = self.weight_gradients.get(&step).zip(self.numbers.binary_search(&layer).ok());
+        row.map_or(Value::Missing, |(row, index)| row[index])
     }
 
     /// The prediction from a basis, if it says something of the weight gradient.
@@ -134,6 +161,17 @@ impl<'a> Training<'a> {
     pub(super) fn ends(&self) -> Option<(usize, usize)> {
         Some((*self.numbers.first()?, *self.numbers.last()?))
     }
+}
+
+fn table(
+    numbers: &[usize],
+    layers: &BTreeMap<u64, BTreeMap<usize, &LayerRecord>>,
+    read: impl Fn(&LayerRecord) -> Value,
+) -> BTreeMap<u64, Vec<Value>> {
+    let row = |layers: &BTreeMap<usize, &LayerRecord>| {
+        numbers.iter().map(|layer| layers.get(layer).map_or(Value::Missing, |record| read(record))).collect()
+    };
+    layers.iter().map(|(step, layers)| (*step, row(layers))).collect()
 }
 
 #[cfg(test)]
@@ -163,6 +201,22 @@ pub(super) mod tests {
         assert_eq!(training.weight_gradient(5, 7), Value::Missing);
         assert_eq!(training.alerts.len(), 1);
         assert_eq!(training.alerts[0].value, Some(2.0));
+    }
+
+    #[test]
+    fn lists_of_norms_fill_in_the_steps_without_records_of_layers() {
+        let log = log(concat!(
+            "{\"kind\":\"step\",\"step\":0,\"weight_grad_norms\":[1.0,10.0]}\n",
+            "{\"kind\":\"layer\",\"step\":0,\"layer\":1,\"weight_grad_norm\":1.0}\n",
+            "{\"kind\":\"layer\",\"step\":0,\"layer\":3,\"weight_grad_norm\":0.1}\n",
+            "{\"kind\":\"step\",\"step\":1,\"weight_grad_norms\":[0,null]}\n",
+        ));
+        let training = Training::of(&log);
+        assert_eq!(training.numbers, [1, 2, 3]);
+        let row = |step: u64| [1, 2, 3].map(|layer| training.weight_gradient(step, layer));
+        assert_eq!(row(0), [Value::At(0.0), Value::At(1.0), Value::At(-1.0)]);
+        assert_eq!(row(1), [Value::Zero, Value::NotFinite, Value::Missing]);
+        assert_eq!((training.gradient_steps(), training.layers.len()), (vec![0, 1], 1));
     }
 
     #[test]

@@ -16,8 +16,7 @@ pub(super) struct StepAxis {
 impl StepAxis {
     /// From the first to the last of the steps, given in increasing order.
     pub fn new(training: &Training<'_>, steps: &[u64]) -> Self {
-        let recorded: Vec<u64> = training.layers.keys().copied().collect();
-        let logarithmic = grows_geometrically(&recorded);
+        let logarithmic = grows_geometrically(&training.gradient_steps());
         let at = |step: u64| place(step, logarithmic);
         let (first, last) = (steps.first().copied().unwrap_or(0), steps.last().copied().unwrap_or(0));
         let (low, high) = (at(first), at(last));

@@ -22,7 +22,7 @@ fn ratios(training: &Training<'_>) -> Vec<Ratios> {
             let predicted = training.prediction(*step, layer, basis)?.log10_norm;
             Some((*step, training.weight_gradient(*step, layer).finite()? - predicted))
         };
-        training.layers.keys().filter_map(ratio).collect()
+        training.weight_gradients.keys().filter_map(ratio).collect()
     };
     let layer = |(layer, colour)| Ratios {
         layer,

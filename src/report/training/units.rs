@@ -92,8 +92,10 @@ const PANEL: u32 = 230;
 
 pub(super) fn draw(training: &Training<'_>) -> Result<String, DrawingError> {
     let shown = shown(training, &SHARES);
-    let maps: Vec<HeatMap> =
-        shown.iter().map(|share| HeatMap::with_most(training, |record| value((share.read)(record)), 50)).collect();
+    let maps: Vec<HeatMap> = shown
+        .iter()
+        .map(|share| HeatMap::new(training, &training.table(|record| value((share.read)(record))), 50))
+        .collect();
     let most = maps.iter().flat_map(HeatMap::values).filter_map(Value::finite).fold(0.0, f64::max).max(0.01);
     let step = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2].into_iter().find(|step| most <= 6.0 * step).unwrap_or(0.2);
     let high = (most / step).ceil() * step;

@@ -49,8 +49,8 @@ struct Ratios {
 impl Ratios {
     fn of(training: &Training<'_>) -> Option<Self> {
         let at = |step: &u64| log10_ratio(training, *step).map(|log10| Ratio { step: *step, log10 });
-        let first = training.layers.keys().find_map(at)?;
-        let last = training.layers.keys().rev().find_map(at).filter(|last| last.step != first.step);
+        let first = training.weight_gradients.keys().find_map(at)?;
+        let last = training.weight_gradients.keys().rev().find_map(at).filter(|last| last.step != first.step);
         Some(Self { first, last })
     }
 }
@@ -81,14 +81,14 @@ pub(super) fn flow(training: &Training<'_>) -> String {
         Value::NotFinite => Some(format!("not finite at step {step}")),
         Value::Missing | Value::At(_) => None,
     };
-    let before = training.layers.range(..step).find_map(|(at, _)| lost(at));
-    let after = training.layers.range(known.saturating_add(1)..).next_back().and_then(|(at, _)| lost(at));
+    let before = training.weight_gradients.range(..step).find_map(|(at, _)| lost(at));
+    let after = training.weight_gradients.range(known.saturating_add(1)..).next_back().and_then(|(at, _)| lost(at));
     let lost: Vec<String> = before.into_iter().chain(after).collect();
     if lost.is_empty() { text } else { format!("{text} ({})", lost.join(", ")) }
 }
 
 fn without_ratio(training: &Training<'_>, first: usize, last: usize) -> String {
-    let steps: Vec<u64> = training.layers.keys().copied().collect();
+    let steps = training.gradient_steps();
     let always =
         |layer: usize, what: fn(Value) -> bool| steps.iter().all(|step| what(training.weight_gradient(*step, layer)));
     let zero = |value| value == Value::Zero;
@@ -108,7 +108,7 @@ fn without_ratio(training: &Training<'_>, first: usize, last: usize) -> String {
         "Every recorded gradient of the first and the last layer is exactly zero".to_owned()
     } else if always(first, zero) {
         format!("The gradient of layer {first} is exactly zero at every recorded step")
-    } else if !training.has(|record| record.weight_grad_norm) {
+    } else if !training.has_weight_gradients() {
         "No finite weight gradient was recorded".to_owned()
     } else if always(first, lost) {
         format!("The gradient of layer {first} is not finite at any recorded step")

@@ -62,7 +62,7 @@ pub struct WatchSpec {
 
 impl Default for WatchSpec {
     fn default() -> Self {
-        Self { record: RecordSchedule::Every(10), on_alert: Policies::all(Policy::Warn) }
+        Self { record: RecordSchedule::Every(20), on_alert: Policies::all(Policy::Warn) }
     }
 }
 

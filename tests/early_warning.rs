@@ -264,6 +264,27 @@ fn an_alarm_goes_on_from_its_state() {
     assert!(raised > 2, "{raised}");
 }
 
+/// Most steps are recorded by their norms alone; where something looks wrong, in full: the last ones of a rate that grows until the training
+/// breaks. A healthy training is left at its schedule, of one step in twenty and the first ones (negative control).
+#[test]
+fn what_looks_wrong_is_recorded_in_full() {
+    let full = |train: &str| -> Vec<bool> {
+        let text = format!(
+            "[network]\ninput = 16\ndepth = 4\nwidth = 32\noutput = 4\nactivation = \"gelu\"\nweights = {{ preset = \"critical\" }}\n\
+             [data]\nkind = \"regression\"\nbatch = 16\n[loss]\nkind = \"mse\"\n[train]\n{train}\n"
+        );
+        let spec = Spec::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let mut memory = Memory::default();
+        Session::<f64>::new(&spec).expect("trainable").run(&mut memory).expect("no disk, no stop");
+        memory.steps().iter().map(|(_, layers)| !layers.is_empty()).collect()
+    };
+    let share = |full: &[bool]| full.iter().filter(|full| **full).count() as f64 / full.len() as f64;
+    let breaks = full("learning_rate = 20.0\nsteps = 4000\nschedule = { kind = \"constant\", warmup = 4000 }");
+    assert!(breaks.ends_with(&[true; 3]) && breaks.len() > 50 && share(&breaks) < 0.5, "{breaks:?}");
+    let healthy = full("learning_rate = 0.01\nsteps = 400");
+    assert!(share(&healthy) < 0.15, "{healthy:?}");
+}
+
 impl Memory {
     fn steps(&self) -> Vec<(&StepRecord, Vec<LayerRecord>)> {
         let mut steps: Vec<(&StepRecord, Vec<LayerRecord>)> = Vec::new();

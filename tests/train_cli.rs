@@ -33,7 +33,8 @@ fn log(directory: &Path, out: &str) -> Log {
 
 /// What was measured, without the times, as text.
 fn numbers(log: &Log) -> Vec<String> {
-    let steps = log.steps.iter().map(|step| format!("{} {:?} {:?}", step.step, step.loss, step.grad_norm));
+    let steps =
+        log.steps.iter().map(|s| format!("{} {:?} {:?} {:?}", s.step, s.loss, s.grad_norm, s.weight_grad_norms));
     let layers = log.layers.iter().map(|layer| format!("{layer:?}"));
     steps.chain(layers).chain(log.predictions.iter().map(|prediction| format!("{prediction:?}"))).collect()
 }
@@ -55,7 +56,15 @@ fn a_training_writes_its_log_its_checkpoint_and_its_weights() {
     assert_eq!((document["steps"].as_u64(), document["ending"].as_str()), (Some(400), Some("finished")));
     assert!(document["evaluation"]["test_accuracy"].as_f64().expect("digits have classes") > 0.8, "{document}");
     let log = log(directory.path(), "runs/small");
-    assert_eq!((log.steps.len(), log.layers.len()), (400, 400 * 5));
+    // Norms at every step; all of a layer at the first steps, at every twentieth, and where something looked wrong.
+    assert!(log.steps.len() == 400 && log.steps.iter().all(|step| step.weight_grad_norms.len() == 5));
+    let full = log.by_step();
+    assert!(full.values().all(|layers| layers.len() == 5) && full.len() < 100, "{} steps in full", full.len());
+    assert!((0..5).chain((0..20).map(|k| 20 * k)).all(|step| full.contains_key(&step)));
+    for (step, layers) in &full {
+        let listed = &log.steps[*step as usize].weight_grad_norms;
+        assert!(layers.values().all(|layer| layer.weight_grad_norm == listed[layer.layer - 1]), "step {step}");
+    }
     assert_eq!(log.evaluations.iter().map(|e| e.step).collect::<Vec<_>>(), [100, 200, 300, 400]);
     assert_eq!(log.ended, Some((400, Ending::Finished)));
     assert!(log.steps.iter().any(|step| step.clipped == Some(true)));
@@ -70,6 +79,34 @@ fn a_training_writes_its_log_its_checkpoint_and_its_weights() {
     let again = run(directory.path(), &["small.toml"]);
     let message = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(again.status.code() == Some(2) && message.contains("--resume"), "{message}");
+}
+
+/// One sample in forty overflows f32: at the step that meets it nothing was to be recorded of the layers, and still the alert says where it began.
+#[test]
+fn numbers_that_are_lost_at_once_are_traced_to_their_layer() {
+    let table: String = (0..40)
+        .map(|k| format!("{},{},{}\n", if k == 17 { "1e30".to_owned() } else { (k % 5).to_string() }, k % 3, k % 7))
+        .collect();
+    let spec = "name = \"small\"\nseed = 2\n[network]\ninput = 2\ndepth = 3\nwidth = 16\noutput = 1\nactivation = \"relu\"\n\
+                weights = { preset = \"he\" }\nprecision = \"f32\"\n[data]\npath = \"table.csv\"\ntarget_columns = [\"y\"]\nbatch = 4\n\
+                [loss]\nkind = \"mse\"\n[train]\nlearning_rate = 0.0001\nsteps = 50\n";
+    let mut seen = 0;
+    for seed in 1..9 {
+        let directory = directory_with(&spec.replace("seed = 2", &format!("seed = {seed}")));
+        std::fs::write(directory.path().join("table.csv"), format!("a,b,y\n{table}")).expect("writable");
+        let output = run(directory.path(), &["small.toml", "--json"]);
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+        let log = log(directory.path(), "runs/small");
+        let alert = log.alerts.last().expect("an alert");
+        // Sums of squares of 1e30 are beyond f32; the pre-activations themselves are not.
+        assert!(
+            alert.layer.is_some() && alert.cause.contains("way back") && alert.cause.contains("one batch"),
+            "{alert:?}"
+        );
+        // Steps 6 to 9 belong to no schedule.
+        seen += usize::from((6..10).contains(&alert.step));
+    }
+    assert!(seen > 0, "no run met the sample at a step that was not to be recorded");
 }
 
 /// Waits until the log has so many lines.

@@ -11,11 +11,11 @@ pub(super) fn alert(
     rule: &Rule,
     score: &Score,
     step: &StepRecord,
-    layers: &[LayerRecord],
+    (layers, before): (&[LayerRecord], &[LayerRecord]),
     reference: &Reference,
     policies: &Policies,
 ) -> AlertRecord {
-    let view = View { step, layers, reference, layer: score.layer };
+    let view = View { step, layers, before, reference, layer: score.layer };
     let (cause, advice) = match rule.test {
         Test::LossRise | Test::GradientRise | Test::LargeUpdate => view.diverging(),
         Test::Vanishing => view.vanishing(score),
@@ -42,7 +42,7 @@ pub(super) fn alert(
 /// What theory warns of before the first step.
 pub(super) fn preflight(score: &Score, reference: &Reference, policies: &Policies) -> AlertRecord {
     let step = StepRecord::default();
-    let view = View { step: &step, layers: &[], reference, layer: score.layer };
+    let view = View { step: &step, layers: &[], before: &[], reference, layer: score.layer };
     let format = reference.format.map_or("the number format", |format| format.name);
     let (cause, advice) = view.exploding(score);
     AlertRecord {
@@ -61,7 +61,7 @@ pub(super) fn preflight(score: &Score, reference: &Reference, policies: &Policie
 /// The first number that is not finite.
 pub(super) fn non_finite(
     step: &StepRecord,
-    layers: &[LayerRecord],
+    (layers, before): (&[LayerRecord], &[LayerRecord]),
     reference: &Reference,
     policies: &Policies,
 ) -> AlertRecord {
@@ -69,7 +69,7 @@ pub(super) fn non_finite(
     // On the way forward the first layer is hit first, on the way back the last.
     let forward = layers.iter().filter(lost).find(|layer| layer.pre_activation_rms.is_none());
     let first = forward.or_else(|| layers.iter().rev().find(lost));
-    let view = View { step, layers, reference, layer: first.map(|layer| layer.layer) };
+    let view = View { step, layers, before, reference, layer: first.map(|layer| layer.layer) };
     let where_from = match first {
         Some(layer) if layer.pre_activation_rms.is_none() => {
             "its pre-activations left the number format on the way forward"
@@ -117,16 +117,27 @@ impl Scale {
 
 struct View<'a> {
     step: &'a StepRecord,
+    /// The layers at the step; empty where they were not recorded.
     layers: &'a [LayerRecord],
+    /// The layers when they were recorded last before.
+    before: &'a [LayerRecord],
     reference: &'a Reference,
     layer: Option<usize>,
 }
 
 impl View<'_> {
-    /// The largest update in units of its weights, with its layer.
+    /// The newest records of the layers.
+    fn newest(&self) -> &[LayerRecord] {
+        if self.layers.is_empty() { self.before } else { self.layers }
+    }
+
+    /// The largest update in units of its weights, with its layer, at the step or the last one at which it is known.
     fn largest_update(&self) -> Option<(usize, f64)> {
-        let ratios = self.layers.iter().filter_map(|layer| Some((layer.layer, layer.update_ratio?)));
-        ratios.max_by(|a, b| a.1.total_cmp(&b.1))
+        let largest = |layers: &[LayerRecord]| {
+            let ratios = layers.iter().filter_map(|layer| Some((layer.layer, layer.update_ratio?)));
+            ratios.max_by(|a, b| a.1.total_cmp(&b.1))
+        };
+        largest(self.layers).or_else(|| largest(self.before))
     }
 
     fn rate(&self) -> String {
@@ -140,7 +151,8 @@ impl View<'_> {
     fn scale(&self) -> Option<Scale> {
         let index = self.layer?.checked_sub(1)?;
         let &(at_the_start, critical) = self.reference.sigma_w.get(index)?;
-        let norm = self.layers.iter().find(|layer| Some(layer.layer) == self.layer).and_then(|layer| layer.weight_norm);
+        let norm =
+            self.newest().iter().find(|layer| Some(layer.layer) == self.layer).and_then(|layer| layer.weight_norm);
         let units = self.reference.units.get(index).copied().unwrap_or(0) as f64;
         let now = norm.map(|norm| norm / units.sqrt()).filter(|sigma_w| sigma_w.is_finite());
         Some(Scale { now: now.unwrap_or(at_the_start), at_the_start, critical: critical? })
@@ -165,7 +177,7 @@ impl View<'_> {
 
     /// Share of saturated units in the layers above the one looked at.
     fn saturated_above(&self) -> f64 {
-        let above = self.layers.iter().filter(|layer| Some(layer.layer) >= self.layer);
+        let above = self.newest().iter().filter(|layer| Some(layer.layer) >= self.layer);
         let shares: Vec<f64> = above.filter_map(|layer| layer.saturated_fraction).collect();
         if shares.is_empty() { 0.0 } else { shares.iter().sum::<f64>() / shares.len() as f64 }
     }

@@ -175,7 +175,8 @@ impl Alarm {
         let mut alerts = Vec::new();
         if broken && !self.state.broken {
             self.state.broken = true;
-            alerts.push(explain::non_finite(step, layers, &self.reference, &self.policies));
+            let known = (layers, self.state.history.newest());
+            alerts.push(explain::non_finite(step, known, &self.reference, &self.policies));
         }
         if broken {
             return alerts;
@@ -188,7 +189,7 @@ impl Alarm {
             let raised = self.state.raised.contains(&test);
             if alarm && !raised {
                 self.state.raised.push(test);
-                let known = if layers.is_empty() { self.state.history.newest() } else { layers };
+                let known = (layers, self.state.history.newest());
                 alerts.push(explain::alert(rule, &score, step, known, &self.reference, &self.policies));
             } else if raised && sequential.is_quiet() {
                 self.state.raised.retain(|other| *other != test);

@@ -53,6 +53,9 @@ pub struct History {
     smooth_loss: Option<f64>,
     /// Its smallest value so far, and how many steps ago that was.
     best_loss: Option<(f64, u64)>,
+    /// Moving averages of how far log10 of the loss, and of the gradient's norm, are from those of their moving averages.
+    loss_spread: f64,
+    gradient_spread: f64,
     /// log10 of the gradient's norm: its moving average before the newest step.
     smooth_gradient: Option<f64>,
     first_gradient: Option<f64>,
@@ -80,9 +83,12 @@ const AHEAD: f64 = 5.0;
 /// Steps over which it is carried on to decide whether a closer look is due.
 const FAR_AHEAD: f64 = 25.0;
 
-/// A loss, or a gradient, that is so many times its moving average is worth a closer look.
-const JUMP: f64 = 1.5;
-const GRADIENT_JUMP: f64 = 3.0;
+/// A loss, or a gradient, that exceeds its moving average by so many decades is worth a closer look,
+const JUMP: f64 = 0.2;
+/// if that is also so many times as far as it usually is from it.
+const UNUSUAL: f64 = 5.0;
+/// One step that is farther off than this counts as this far: what is usual is not decided by one.
+const MOST_SPREAD: f64 = 1.0;
 
 /// Largest Gaussian number among a million, in standard deviations.
 const TALLEST: f64 = 5.0;
@@ -109,8 +115,23 @@ pub(super) fn predicted_overflow(reference: &Reference) -> Option<Score> {
     Some(Score { score: f64::INFINITY, layer: Some(layer), quantity, value, expected: None })
 }
 
+/// Decades from what was usual, where both are positive.
+fn rise(now: Option<f64>, usual: Option<f64>) -> Option<f64> {
+    let (now, usual) = now.zip(usual).filter(|(now, usual)| *now > 0.0 && *usual > 0.0)?;
+    Some((now / usual).log10())
+}
+
 impl History {
     pub(super) fn add(&mut self, step: &StepRecord, layers: &[LayerRecord]) {
+        let usual_gradient = self.usual_gradient_norm();
+        for (now, usual, spread) in [
+            (step.loss, self.smooth_loss, &mut self.loss_spread),
+            (step.grad_norm, usual_gradient, &mut self.gradient_spread),
+        ] {
+            if let Some(rise) = rise(now, usual) {
+                *spread += NEWEST * (rise.abs().min(MOST_SPREAD) - *spread);
+            }
+        }
         if let Some(loss) = step.loss {
             self.first_loss.get_or_insert(loss);
             let smooth = self.smooth_loss.map_or(loss, |smooth| smooth + NEWEST * (loss - smooth));
@@ -150,10 +171,9 @@ impl History {
 
     /// Whether the loss or the gradient of a coming step is far above what was usual before it.
     pub(super) fn has_jumped(&self, step: &StepRecord) -> bool {
-        let above = |now: Option<f64>, usual: Option<f64>, factor: f64| {
-            now.zip(usual).is_some_and(|(now, usual)| usual > 0.0 && now > factor * usual)
-        };
-        above(step.loss, self.smooth_loss, JUMP) || above(step.grad_norm, self.usual_gradient_norm(), GRADIENT_JUMP)
+        let jumps = |now, usual, spread: f64| rise(now, usual).is_some_and(|rise| rise > JUMP.max(UNUSUAL * spread));
+        jumps(step.loss, self.smooth_loss, self.loss_spread)
+            || jumps(step.grad_norm, self.usual_gradient_norm(), self.gradient_spread)
     }
 
     /// Whether the largest number would pass the end of the format before long if it went on growing.

@@ -91,13 +91,13 @@ impl HeatMap {
         self.rows.iter().any(|row| row.len() > 1) || self.columns.iter().any(|(first, last)| first != last)
     }
 
-    /// Edges of the columns: half-way to the neighbours, and no farther than the usual half of a gap, so that a time without records stays
-    /// empty.
+    /// Edges of the columns: half-way to the neighbours, and no farther than most gaps are wide, so that a time without records stays empty.
+    /// Most: nine in ten, as a training under watch is recorded densely where something looked wrong and rarely elsewhere.
     fn edges(&self, axis: &StepAxis) -> Vec<(f64, f64)> {
         let places: Vec<(f64, f64)> = self.columns.iter().map(|(a, b)| (axis.at(*a), axis.at(*b))).collect();
         let mut gaps: Vec<f64> = places.windows(2).map(|pair| pair[1].0 - pair[0].1).collect();
         gaps.sort_by(f64::total_cmp);
-        let usual = gaps.get(gaps.len() / 2).copied().unwrap_or(f64::INFINITY);
+        let usual = gaps.get(gaps.len() * 9 / 10).copied().unwrap_or(f64::INFINITY);
         // On a logarithmic axis gaps between the first whole numbers are naturally wide.
         let most = if axis.is_logarithmic() { f64::INFINITY } else { 2.0 * usual };
         let (low, high) = (axis.axis.low(), axis.axis.high());

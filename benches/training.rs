@@ -1,5 +1,5 @@
 //! One training step (forward, backward, update) of a deep tanh network with plain SGD on one fixed batch: bare; under watch, with the gradient norm of every
-//! layer at every step, all else at every tenth, and tests and log of both; and with everything at every step.
+//! layer at every step, all else at every twentieth, and tests and log of both; and with everything at every step.
 //!
 //! Throughput is in floating-point operations of the three products, 6 n^2 B a layer. Compare with the GEMM rate of the `lapack` bench.
 
@@ -66,7 +66,7 @@ fn steps<T: Real>(criterion: &mut Criterion, format: &str) {
             let mut hooks = Hooks::new();
             bencher.iter(|| trainer.step(&mut hooks).expect("no hook stops it").loss);
         });
-        for (watch, every) in [("watched", 10), ("recorded", 1)] {
+        for (watch, every) in [("watched", 20), ("recorded", 1)] {
             let spec = spec(width, depth, batch, &format!("[train.watch]\nevery = {every}"));
             group.bench_function(BenchmarkId::new(watch, &name), |bencher| {
                 let mut session = Session::<T>::new(&spec).expect("Gaussian weights");

@@ -145,6 +145,27 @@ mod tests {
         }
     }
 
+    /// Blocks of every size in every order, against all entries at once.
+    #[test]
+    fn blocks_make_up_the_norm() {
+        let sizes = [0.0, 1e-320, 1e-200, 1e-150, 1.0, 1e150, 1e200, f64::INFINITY, f64::NAN];
+        for first in sizes {
+            for second in sizes {
+                for third in sizes {
+                    let blocks = [first, second, third].map(|size| [size, -2.0 * size, 0.5 * size]);
+                    let mut norm = LnNorm::default();
+                    blocks.iter().for_each(|block| norm.add(block));
+                    let (got, expected) = (norm.total(), ln_norm(blocks.as_flattened()));
+                    let same = got == expected || (got.is_nan() && expected.is_nan());
+                    assert!(
+                        same || (got - expected).abs() <= 1e-13 * expected.abs(),
+                        "{blocks:?}: {got} not {expected}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn special_values_are_told_apart() {
         assert_eq!(ln_norm::<f64>(&[]), f64::NEG_INFINITY);

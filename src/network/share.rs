@@ -76,8 +76,13 @@ pub(super) fn owner<T: Real>(network: &Network<T>, batch: usize) -> Option<Singl
 }
 
 /// Runs `work` in the pool and keeps the other workers awake until it ends: between two products of a small network they would fall asleep, and waking
-/// one takes as long as a product. Only for work that has the pool to itself.
+/// one takes as long as a product. One at a time: beside work that is kept awake already, `work` simply runs in the pool.
 pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    // A worker that runs one piece of work must not be caught in keeping awake for the other, which may take hours longer.
+    let Ok(_) = TAKEN.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed) else {
+        return rayon::scope(|_| work());
+    };
+    let _taken = Over { flag: &TAKEN, value: false };
     let done = AtomicBool::new(false);
     rayon::scope(|scope| {
         let own = rayon::current_thread_index();
@@ -93,16 +98,23 @@ pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
             });
         }
         // Also where `work` panics.
-        let _over = Over(done);
+        let _over = Over { flag: done, value: true };
         work()
     })
 }
 
-struct Over<'a>(&'a AtomicBool);
+/// Whether the pool is kept awake.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Sets a flag in the end.
+struct Over<'a> {
+    flag: &'a AtomicBool,
+    value: bool,
+}
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+        self.flag.store(self.value, Ordering::Release);
     }
 }
 

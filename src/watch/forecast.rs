@@ -112,7 +112,7 @@ pub(super) fn from_statistics(
     let Boundary { inputs, output_gradient } = boundary;
     let depth = layers.len();
     let statistics = NetworkStatistics { layers, inputs, output_gradient, precision };
-    // Numbers that are not finite have their own alert. Shares of saturated units take a scan a sample: they are predicted at the start only.
+    // Numbers that are not finite have their own alert. Shares of saturated units take a scan a layer: they are predicted at the start only.
     let predicted = predict_from_statistics(&statistics, &QUANTITIES[..4], PairDetail::CommonMap);
     predicted.map_or_else(|_| Vec::new(), |p| records(&p, step, Basis::LayerStatistics, depth))
 }

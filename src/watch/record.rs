@@ -112,7 +112,7 @@ pub struct StepRecord {
     /// `|dL/dW_l|` of every layer, first layer first, before clipping; `None` where it is not finite. Empty where nobody took them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub weight_grad_norms: Vec<Option<f64>>,
-    /// Entries of gradients, activations and weights that are not finite, where all layers were recorded.
+    /// Entries of gradients, activations and weights that are not finite, at least; `None` where the layers were not recorded.
     pub non_finite: Option<u64>,
     /// Seconds since the run began.
     pub seconds: Option<f64>,
@@ -158,7 +158,7 @@ pub struct LayerRecord {
     pub activation_mean: Option<f64>,
     /// Their root mean square.
     pub activation_rms: Option<f64>,
-    /// Entries of the layer's activations, gradients and weights that are not finite.
+    /// Entries of the layer's activations, gradients and weights that are not finite, at least.
     pub non_finite: Option<u64>,
 }
 

@@ -97,8 +97,9 @@ impl Recorder {
                     record.bias_grad_norm = gradient;
                 }
             }
-            if !update.is_finite() {
-                add(&mut record.non_finite, count_non_finite(event.update));
+            // Clipping by value makes numbers of infinities: then the update does not tell how many there were.
+            if gradient.is_none() || !update.is_finite() {
+                add(&mut record.non_finite, count_non_finite(event.update).max(1));
             }
             Ok(())
         });

@@ -13,6 +13,9 @@ use crate::network::{Hooks, StepOutcome, TrainError, Trainer, awake};
 use crate::spec::{AlertKind, BlockSpec, Clip, Loss, Policies, Policy, Spec};
 
 /// What goes on around a training: where records go, whether it is to end, when to save.
+///
+/// It is called from a thread of rayon's pool while the other ones wait for the next step: it should not block for long, nor wait for what the caller of
+/// [`Session::run`] holds (a lock on standard output).
 pub trait Companion<T: Real>: Send {
     /// Takes a record.
     ///
@@ -269,7 +272,7 @@ impl<T: Real> Session<T> {
 
     /// What can still be told of the layers of a step that was not to be recorded, if it left numbers that are not finite.
     fn afterwards(&self, outcome: &StepOutcome) -> Vec<LayerRecord> {
-        if outcome.loss.is_finite() && outcome.ln_gradient() < f64::INFINITY {
+        if outcome.loss.is_finite() && outcome.ln_gradient().exp().is_finite() {
             return Vec::new();
         }
         let mut layers = self.recorder.of_the_tape(self.trainer.tape(), outcome.step);

@@ -122,3 +122,33 @@ impl pulp::NullaryFnOnce for Sums<'_> {
         [sums, sizes].map(|sums| sums.map(|lanes| lanes.iter().sum()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CUTOFF, density};
+    use super::*;
+    use crate::activation::{Gelu, Sigmoid, Tanh, by_name};
+    use crate::numeric::{Tolerance, adapt};
+
+    /// Against the adaptive quadrature, which shares nothing with it but the integrands. It declines what oscillates faster than its finest grid
+    /// (negative control): sin(430 x) over a spread of 1.
+    #[test]
+    fn it_meets_the_adaptive_quadrature_or_declines() {
+        for phi in [&Tanh as &dyn Activation, &Gelu, &Sigmoid] {
+            for sigma in [0.01_f64, 0.7, 1.0, 2.5] {
+                let fast = by_trapezoid(phi, sigma, &phi.transitions()).expect("smooth");
+                let integrand = |z: f64| {
+                    let (value, slope) = phi.value_and_derivative(sigma * z);
+                    integrands(z, sigma, density(z), value, slope)
+                };
+                let slow = adapt(integrand, &[-CUTOFF, 0.0, CUTOFF], Tolerance::relative(1e-13)).integral;
+                for i in 0..INTEGRANDS {
+                    let difference = (fast.value[i] - slow.value[i]).abs();
+                    assert!(difference <= 1e-12 * slow.absolute[i], "{} {sigma} {i}: {difference:e}", phi.name());
+                }
+            }
+        }
+        let wild = by_name("expr: tanh(x) + 0.001*sin(430*x)").expect("an expression");
+        assert!(by_trapezoid(&*wild, 1.0, &[]).is_none());
+    }
+}

@@ -133,11 +133,11 @@ impl Live {
             let layer = &self.layers[index];
             let expected = self.expected[index].map_or_else(String::new, |log| format!("(expected {:>8})", power(log)));
             let text = format!(
-                "layer {:>4}  |dL/dW| {:>8} {expected:<20} {}  saturated {:>3.0} %  update {}",
+                "layer {:>4}  |dL/dW| {:>8} {expected:<20} {}  saturated {:>3} %  update {}",
                 layer.layer,
                 norm(index).map_or_else(|| "-".to_owned(), |norm| power(norm.log10())),
                 sparkline(&self.histories[index]),
-                100.0 * layer.saturated_fraction.unwrap_or(0.0),
+                layer.saturated_fraction.map_or_else(|| "-".to_owned(), |share| format!("{:.0}", 100.0 * share)),
                 layer.update_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1e}")),
             );
             let _ = writeln!(output, "{}", cut(&text, columns));

@@ -102,7 +102,7 @@ impl Course {
         steps.extend(training.evaluations.keys());
         steps.sort_unstable();
         steps.dedup();
-        StepAxis::new(training, &steps)
+        StepAxis::new(&steps)
     }
 }
 

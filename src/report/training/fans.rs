@@ -19,7 +19,7 @@ fn steps(training: &Training<'_>) -> Vec<u64> {
     let all = training.gradient_steps();
     let predicted: Vec<u64> = all.iter().copied().filter(|step| is_predicted(training, *step)).collect();
     let candidates = if predicted.len() >= 3 { predicted } else { all.clone() };
-    let axis = StepAxis::new(training, &all);
+    let axis = StepAxis::new(&all);
     let (Some(first), Some(last)) = (all.first(), all.last()) else { return Vec::new() };
     let (from, to) = (axis.at(*first), axis.at(*last));
     let nearest = |k: usize| {

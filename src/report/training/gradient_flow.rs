@@ -46,7 +46,7 @@ pub(super) fn caption(training: &Training<'_>) -> String {
 pub(super) fn draw(training: &Training<'_>) -> Result<String, DrawingError> {
     let map = HeatMap::of_weight_gradients(training);
     let span = theme::padded_span(map.values().filter_map(Value::finite), 0.0, 0.6);
-    let axis = StepAxis::new(training, &training.gradient_steps());
+    let axis = StepAxis::new(&training.gradient_steps());
     let legend = Legend::new(map.legend());
     let strip = if legend.height() == 0 { 8 } else { legend.height() };
     let rows = training.numbers.len().min(100) as u32;

@@ -347,7 +347,7 @@ mod tests {
         let text = lines(10, 1, |_, _| "1") + &lines(10, 1, |_, _| "1").replace("\"step\":", "\"step\":10");
         let log = log(&text);
         let training = Training::of(&log);
-        let axis = StepAxis::new(&training, &training.layers.keys().copied().collect::<Vec<_>>());
+        let axis = StepAxis::new(&training.layers.keys().copied().collect::<Vec<_>>());
         let map = HeatMap::of_weight_gradients(&training);
         let edges = map.edges(&axis);
         assert!(edges[9].1 <= 11.0 && edges[10].0 >= 98.0, "{edges:?}");

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 
 use super::super::theme::{self, Axis, Chart, DrawingError};
-use super::series::{Training, Value};
+use super::series::Value;
 use super::words;
 
 /// Where steps are on the axis: their number, or its logarithm where they were recorded ever more rarely.
@@ -15,8 +15,8 @@ pub(super) struct StepAxis {
 
 impl StepAxis {
     /// From the first to the last of the steps, given in increasing order.
-    pub fn new(training: &Training<'_>, steps: &[u64]) -> Self {
-        let logarithmic = grows_geometrically(&training.gradient_steps());
+    pub fn new(steps: &[u64]) -> Self {
+        let logarithmic = grows_geometrically(steps);
         let at = |step: u64| place(step, logarithmic);
         let (first, last) = (steps.first().copied().unwrap_or(0), steps.last().copied().unwrap_or(0));
         let (low, high) = (at(first), at(last));
@@ -45,7 +45,8 @@ fn place(step: u64, logarithmic: bool) -> f64 {
     if logarithmic { (step as f64 + 1.0).log10() } else { step as f64 }
 }
 
-/// Whether the gaps between steps grow with them: at the end at least ten times as wide as at the beginning.
+/// Whether the gaps between steps grow with them: at the end at least ten times as wide as at the beginning, and twice as wide as in the middle. A
+/// dense beginning alone, before a schedule of even steps, is no reason for a logarithm.
 fn grows_geometrically(steps: &[u64]) -> bool {
     if steps.len() < 8 {
         return false;
@@ -57,7 +58,8 @@ fn grows_geometrically(steps: &[u64]) -> bool {
         gaps[gaps.len() / 2]
     };
     let third = gaps.len() / 3;
-    median(&gaps[gaps.len() - third..]) / 10 >= median(&gaps[..third])
+    let last = median(&gaps[gaps.len() - third..]);
+    last / 10 >= median(&gaps[..third]) && last / 2 >= median(&gaps[third..gaps.len() - third])
 }
 
 fn decades(low: f64, high: f64) -> Vec<(f64, String)> {

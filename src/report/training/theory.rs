@@ -78,14 +78,14 @@ pub(super) fn draw(training: &Training<'_>) -> Result<String, DrawingError> {
     theme::svg(theme::TITLE_HEIGHT + legend.height() + 380, &title(training), |area| {
         let (top, plot) = area.split_vertically(legend.height() * UNIT);
         legend.draw(&top)?;
-        panel(&plot, training, &ratios)
+        panel(&plot, &ratios)
     })
 }
 
-fn panel(area: &Area<'_>, training: &Training<'_>, ratios: &[Ratios]) -> Result<(), DrawingError> {
+fn panel(area: &Area<'_>, ratios: &[Ratios]) -> Result<(), DrawingError> {
     let mut steps: Vec<u64> = ratios.iter().flat_map(Ratios::all).map(|r| r.0).collect();
     steps.sort_unstable();
-    let axis = StepAxis::new(training, &steps);
+    let axis = StepAxis::new(&steps);
     let values = ratios.iter().flat_map(Ratios::all).map(|r| r.1).chain([0.0]);
     let span = theme::padded_span(values, 0.08, 0.4).unwrap_or((-1.0, 1.0));
     let mut chart = theme::chart(area, axis.axis.clone(), Axis::log10(span.0, span.1), true)?;

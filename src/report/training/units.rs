@@ -101,7 +101,7 @@ pub(super) fn draw(training: &Training<'_>) -> Result<String, DrawingError> {
     let high = (most / step).ceil() * step;
     let ticks = (0..=7).map(|k| f64::from(k) * step).filter(|at| *at <= high * (1.0 + 1e-9));
     let scale = Scale::new(Axis::with_ticks(0.0, high, ticks.map(|at| (at, percent(at))).collect()));
-    let axis = StepAxis::new(training, &training.layers.keys().copied().collect::<Vec<_>>());
+    let axis = StepAxis::new(&training.layers.keys().copied().collect::<Vec<_>>());
     let legend = Legend::new(Vec::new());
     let height = PANEL * maps.len() as u32 + 30;
     let mut overlay = String::new();

@@ -92,7 +92,7 @@ pub(super) fn draw(training: &Training<'_>) -> Result<String, DrawingError> {
 }
 
 fn step_axis(training: &Training<'_>) -> StepAxis {
-    StepAxis::new(training, &training.layers.keys().copied().collect::<Vec<_>>())
+    StepAxis::new(&training.layers.keys().copied().collect::<Vec<_>>())
 }
 
 fn ratio_panel(area: &Area<'_>, training: &Training<'_>, chosen: &[(usize, RGBColor)]) -> Result<(), DrawingError> {

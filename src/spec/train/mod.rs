@@ -54,7 +54,8 @@ pub enum Clip {
 /// What is recorded during training: loss and gradient norms at every step, and at some all that is known of a layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WatchSpec {
-    /// The steps that are recorded in full in any case; others are where something looks wrong.
+    /// The steps that are recorded in full in any case; others are at the start, with every prediction, and where something looks wrong. Alerts about
+    /// layers, and what is done about them, come at recorded steps.
     pub record: RecordSchedule,
     /// What is done when an alert is raised.
     pub on_alert: Policies,

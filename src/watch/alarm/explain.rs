@@ -75,6 +75,7 @@ pub(super) fn non_finite(
             "its pre-activations left the number format on the way forward"
         }
         Some(_) => "its gradient left the number format on the way back",
+        None if step.loss.is_some() => "the gradient left the number format",
         None => "the loss left the number format",
     };
     let (cause, advice) = match view.largest_update() {
@@ -88,7 +89,12 @@ pub(super) fn non_finite(
         step: step.step,
         layer: view.layer,
         alert: AlertKind::NonFinite,
-        quantity: if first.is_some() { "non_finite" } else { "loss" }.to_owned(),
+        quantity: match first {
+            Some(_) => "non_finite",
+            None if step.loss.is_some() => "grad_norm",
+            None => "loss",
+        }
+        .to_owned(),
         value: first.and_then(|layer| layer.non_finite).map(|count| count as f64),
         expected: Some(0.0),
         cause: format!("{where_from}; {cause}"),

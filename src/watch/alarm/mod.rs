@@ -169,9 +169,7 @@ impl Alarm {
     /// Looks at a step and tells what there is to worry about; `layers` is empty where they were not recorded.
     pub fn observe(&mut self, step: &StepRecord, layers: &[LayerRecord]) -> Vec<AlertRecord> {
         self.state.closely = self.state.closely.saturating_sub(1);
-        let broken = step.loss.is_none()
-            || step.non_finite.is_some_and(|count| count > 0)
-            || step.weight_grad_norms.iter().any(Option::is_none);
+        let broken = step.loss.is_none() || step.non_finite.is_some_and(|count| count > 0) || step.grad_norm.is_none();
         let mut alerts = Vec::new();
         if broken && !self.state.broken {
             self.state.broken = true;

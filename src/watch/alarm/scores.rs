@@ -80,8 +80,11 @@ const NEWEST: f64 = 0.1;
 const WINDOW: usize = 4;
 const AHEAD: f64 = 5.0;
 
-/// Steps over which it is carried on to decide whether a closer look is due.
-const FAR_AHEAD: f64 = 25.0;
+/// Steps beyond the next full record over which it is carried on to decide whether a closer look is due.
+const FAR_AHEAD: f64 = 5.0;
+
+/// Steps from one full record to the next, at least.
+const USUAL_GAP: f64 = 20.0;
 
 /// A loss, or a gradient, that exceeds its moving average by so many decades is worth a closer look,
 const JUMP: f64 = 0.2;
@@ -178,7 +181,12 @@ impl History {
 
     /// Whether the largest number would pass the end of the format before long if it went on growing.
     pub(super) fn nears_the_end(&self, reference: &Reference) -> bool {
-        reference.format.zip(self.carried_on(FAR_AHEAD)).is_some_and(|(format, size)| size > format.log10_overflow)
+        let gap = match self.sizes[..] {
+            [.., (before, _), (last, _)] => last.saturating_sub(before) as f64,
+            _ => 0.0,
+        };
+        let ahead = self.carried_on(gap.max(USUAL_GAP) + FAR_AHEAD);
+        reference.format.zip(ahead).is_some_and(|(format, size)| size > format.log10_overflow)
     }
 
     /// log10 of the largest number after so many further steps at its present growth.

@@ -361,6 +361,11 @@ impl<'h, T: Real> Hooks<'h, T> {
         self.pass.iter().any(Registered::is_active)
     }
 
+    /// Whether a hook may end a pass before its time.
+    pub(super) fn may_stop(&self) -> bool {
+        self.interrupt_forward() || self.interrupt_backward() || self.observe_pass()
+    }
+
     /// Whether anybody wants to see updates.
     pub(super) fn observe_updates(&self) -> bool {
         self.update.iter().any(Registered::is_active)

@@ -307,15 +307,17 @@ impl<T: Real> Trainer<T> {
         self.loss.bind(chosen, &mut self.bound);
         let number = usize::try_from(step).unwrap_or(usize::MAX);
         let observed = hooks.observe_updates();
-        // The updates of the step before are kept where somebody compares; otherwise the gradients take their room, which is in the cache.
-        if observed {
+        // The updates of the step before are kept where somebody compares, or may stop the pass and have it made again; otherwise the gradients take
+        // their room, which is in the cache.
+        let kept = observed || hooks.may_stop();
+        if kept {
             std::mem::swap(&mut self.gradients, &mut self.previous);
             std::mem::swap(&mut self.gradients.pre_activations, &mut self.previous.pre_activations);
         }
         let value = match self.pass(number, hooks) {
             Ok(value) => value,
             Err(error) => {
-                if observed {
+                if kept {
                     std::mem::swap(&mut self.gradients, &mut self.previous);
                 } else {
                     self.gradients = Gradients::new();

@@ -117,7 +117,7 @@ impl Recorder {
         }
     }
 
-    /// The way forward of a step that nobody had asked to record, from the tape that it left: for a loss that is not finite.
+    /// The way forward of a step that nobody had asked to record, from the tape that it left: for numbers that are not finite.
     pub fn of_the_tape<T: Real>(&self, tape: &Tape<T>, step: u64) -> Vec<LayerRecord> {
         let layers = tape.layers().iter().zip(&*self.bounds).enumerate();
         layers

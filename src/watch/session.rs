@@ -206,13 +206,17 @@ impl<T: Real> Session<T> {
             let statistics = forecast_due.then(|| forecast::statistics(self.trainer.network()));
             let outcome = self.trainer.step(&mut self.hooks)?;
             final_loss = outcome.loss;
-            let (layers, boundary) =
-                if recorded { self.recorder.take(step) } else { (self.afterwards(&outcome), None) };
+            let (loss, grad_norm) = (finite(outcome.loss), finite(outcome.ln_gradient().exp()));
+            let (layers, boundary) = match (recorded, loss.is_some() && grad_norm.is_some()) {
+                (true, _) => self.recorder.take(step),
+                (false, true) => (Vec::new(), None),
+                (false, false) => (self.afterwards(&outcome), None),
+            };
             let record = StepRecord {
                 step,
-                loss: finite(outcome.loss),
+                loss,
                 learning_rate: Some(outcome.learning_rate),
-                grad_norm: finite(outcome.ln_gradient().exp()),
+                grad_norm,
                 clipped: outcome.clipped.map(|clipped| clipped.active),
                 weight_grad_norms: outcome.updates.iter().map(|layer| finite(layer.weight.ln_gradient.exp())).collect(),
                 non_finite: (!layers.is_empty()).then(|| layers.iter().filter_map(|layer| layer.non_finite).sum()),
@@ -270,11 +274,8 @@ impl<T: Real> Session<T> {
         Ok(Outcome { ending, steps, steps_here: steps - first, final_loss, evaluation, seconds_per_step, alerts })
     }
 
-    /// What can still be told of the layers of a step that was not to be recorded, if it left numbers that are not finite.
+    /// What can still be told of the layers of a step that was not to be recorded, and left numbers that are not finite.
     fn afterwards(&self, outcome: &StepOutcome) -> Vec<LayerRecord> {
-        if outcome.loss.is_finite() && outcome.ln_gradient().exp().is_finite() {
-            return Vec::new();
-        }
         let mut layers = self.recorder.of_the_tape(self.trainer.tape(), outcome.step);
         for (layer, update) in layers.iter_mut().zip(&outcome.updates) {
             layer.weight_grad_norm = finite(update.weight.ln_gradient.exp());

@@ -3,7 +3,8 @@
 //! Each test looks at one score of the run, in decades where it can: how far the loss or the gradient has risen, how much the gradient falls or
 //! grows through the layers, what is saturated or dead, whether updates point back and forth, how near the numbers are to the ends of their
 //! format. The hypothesis that all is well says of each score that, given everything before in the run, its tail is at most exponential with
-//! the scale [`Rule::tau`]; under it the probability of *any* false alarm of the ten tests in a run is at most [`FALSE_ALARMS`]. The scales are at least
+//! the scale [`Rule::tau`]; under it the probability of *any* false alarm of the ten tests in a run is at most [`FALSE_ALARMS`]. Tests of layers look at the steps
+//! at which layers were recorded: which these are follows from what is behind them, so the bound holds for them as for all. The scales are at least
 //! one and a half times those that the pooled scores of healthy runs ask for. That a pooled tail is exponential does not establish the
 //! hypothesis: a score that stays at one value through a run alarms as soon as it exceeds about two scales. So what holds is what was counted on
 //! trainings that chose nothing; the README has the counts.
